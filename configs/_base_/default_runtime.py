@@ -1,0 +1,37 @@
+"""What every run needs, whatever it trains."""
+
+default_scope = "mmdet"
+# A child config that sets its own custom_imports replaces this list: repeat "tmt_vis".
+custom_imports = dict(imports=["tmt_vis"], allow_failed_imports=False)
+
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=50),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    checkpoint=dict(
+        type="CheckpointHook",
+        by_epoch=False,
+        interval=2000,
+        max_keep_ckpts=2,
+        save_last=True,
+    ),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+)
+custom_hooks = [
+    dict(type="PlainCheckpointHook"),
+    dict(type="DeterministicRNGHook"),
+    dict(type="NonFiniteLossHook"),
+]
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
+    dist_cfg=dict(backend="nccl"),
+)
+log_processor = dict(type="LogProcessor", window_size=50, by_epoch=False)
+vis_backends = [dict(type="LocalVisBackend")]
+visualizer = dict(type="Visualizer", vis_backends=vis_backends, name="visualizer")
+
+log_level = "INFO"
+load_from = None
+resume = False

@@ -1,0 +1,179 @@
+"""Annotations addressed per (video, frame), in numpy arrays shared by all workers."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from . import segmentation
+from .annotation_file import AnnotationFile, InstanceEntry, VideoEntry
+from .errors import AnnotationError
+from .record_store import RecordStore
+
+
+class VideoInfo(NamedTuple):
+    """Facts of one video; H and W in pixels, ``length`` in frames."""
+
+    video_id: int
+    name: str
+    height: int
+    width: int
+    length: int
+
+
+class FrameInstance(NamedTuple):
+    """One instance in one frame; ``counts`` is its compressed RLE."""
+
+    source_id: int
+    slot: int
+    is_ignored: bool
+    counts: bytes
+
+
+class FrameRecord(NamedTuple):
+    """One frame: its file and the instances present in it."""
+
+    file_name: str
+    instances: tuple[FrameInstance, ...]
+
+
+class AnnotationIndex:
+    """Answer questions about single frames without touching the rest of the video.
+
+    ``BaseDataset`` unpickles a whole video per sample (2.5 ms for 500 frames); this
+    index unpickles the frames asked for. Masks are the only truth about presence: a
+    frame's ``bboxes`` and ``areas`` entries are not read, boxes come from the masks.
+
+    Args:
+        file: The checked annotation file; it is not kept.
+        num_slots: Size of the label space.
+
+    Attributes:
+        visible: (F,) bool over the frames of all videos, whether a usable instance
+            (not crowd, mask not empty) is there.
+        instances_per_slot: (num_slots,) usable instances of each category.
+        counts: Occurrences of what was met: ``ignored`` instances, ``empty`` instances
+            (no pixel in any frame), ``length_differs`` videos.
+    """
+
+    def __init__(self, file: AnnotationFile, *, num_slots: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self.instances_per_slot = np.zeros(num_slots, dtype=np.int64)
+        videos = file.videos
+        self._path = file.path
+        self._videos = RecordStore(
+            (v.video_id, v.name, v.height, v.width, v.length) for v in videos
+        )
+        lengths = [video.length for video in videos]
+        self._first_frame = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        self.visible = np.zeros(self._first_frame[-1], dtype=bool)
+        self._frames = RecordStore(self._iterate_frames(file))
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the index in bytes."""
+        arrays = self._first_frame.nbytes + self.visible.nbytes
+        return self._videos.nbytes + self._frames.nbytes + arrays
+
+    def video(self, row: int) -> VideoInfo:
+        """Return the facts of a video by its row in the file."""
+        return VideoInfo(*self._videos[row])
+
+    def frame(self, row: int, frame_id: int) -> FrameRecord:
+        """Load one frame of a video.
+
+        Args:
+            row: Row of the video in the file.
+            frame_id: Frame number, in [0, length).
+        """
+        first, end = self._first_frame[row : row + 2]
+        if not 0 <= frame_id < end - first:
+            raise IndexError(f"frame {frame_id} of a video of {end - first} frames")
+        file_name, instances = self._frames[int(first) + frame_id]
+        return FrameRecord(file_name, tuple(FrameInstance(*item) for item in instances))
+
+    def visible_in(self, row: int) -> np.ndarray:
+        """Return (length,) bool, whether a usable instance is visible per frame."""
+        return self.visible[self._first_frame[row] : self._first_frame[row + 1]]
+
+    def rows_with_instances(self) -> np.ndarray:
+        """Return the rows of the videos with a usable instance, ascending."""
+        starts = self._first_frame[:-1]
+        if not len(starts):
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(np.logical_or.reduceat(self.visible, starts))
+
+    def _iterate_frames(self, file: AnnotationFile) -> Iterator[tuple]:
+        for row, video in enumerate(file.videos):
+            self.counts["length_differs"] += video.length != video.declared_length
+            frames: list[list[tuple]] = [[] for _ in video.file_names]
+            for instance in file.instances(video):
+                self._add_instance(instance, video, frames, self.visible_in(row))
+            for file_name, instances in zip(video.file_names, frames, strict=True):
+                yield file_name, tuple(instances)
+
+    def _add_instance(
+        self,
+        instance: InstanceEntry,
+        video: VideoEntry,
+        frames: list[list[tuple]],
+        visible: np.ndarray,
+    ) -> None:
+        masks = dict(self._compress(instance, video))
+        area = self._checked_areas(instance, video, masks)
+        shown = [t for t, pixels in zip(masks, area, strict=True) if pixels > 0]
+        head = (instance.source_id, instance.slot, instance.is_ignored)
+        for frame_id in shown:
+            frames[frame_id].append((*head, masks[frame_id]))
+        if instance.is_ignored:
+            self.counts["ignored"] += 1
+        elif shown:
+            visible[shown] = True
+            self.instances_per_slot[instance.slot] += 1
+        else:
+            self.counts["empty"] += 1
+
+    def _compress(
+        self, instance: InstanceEntry, video: VideoEntry
+    ) -> Iterator[tuple[int, bytes]]:
+        for frame_id, item in enumerate(instance.segmentations):
+            if not item:
+                continue
+            try:
+                counts = segmentation.compress(
+                    item, height=video.height, width=video.width
+                )
+            except (ValueError, TypeError) as error:
+                raise self._mask_error(instance, video, frame_id, str(error)) from error
+            yield frame_id, counts
+
+    def _checked_areas(
+        self, instance: InstanceEntry, video: VideoEntry, masks: dict[int, bytes]
+    ) -> np.ndarray:
+        size = dict(height=video.height, width=video.width)
+        try:
+            area = segmentation.checked_areas(list(masks.values()), **size)
+        except ValueError as error:
+            raise self._mask_error(instance, video, None, str(error)) from error
+        for frame_id, pixels in zip(masks, area, strict=True):
+            if pixels < 0:
+                raise self._mask_error(
+                    instance, video, frame_id, "its runs do not cover the frame"
+                )
+        return area
+
+    def _mask_error(
+        self, instance: InstanceEntry, video: VideoEntry, frame: int | None, why: str
+    ) -> AnnotationError:
+        where = "" if frame is None else f", frame {frame}"
+        return AnnotationError(
+            file=self._path,
+            entry=f"annotation id={instance.source_id} "
+            f"(video_id={video.video_id}{where})",
+            problem=f"broken segmentation: {why}",
+            remedy="repair the entry or set it to null",
+        )

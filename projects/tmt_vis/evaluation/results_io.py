@@ -1,0 +1,201 @@
+"""Official result files: a JSON list with one entry per track, zipped for servers.
+
+``{"video_id", "category_id", "score", "segmentations": [RLE or null per frame]}``
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tmt_vis.structures import TubeRLE
+
+from .ground_truth import AnnotationFile
+from .video_tubes import PredictedTubes
+
+NAME_IN_ZIP = "results.json"  # the servers look for exactly this name
+
+
+class WrittenResults(NamedTuple):
+    """Where a submission was written, and what is in it.
+
+    Args:
+        json_file: The list of tracks.
+        zip_file: The same, as servers want it.
+        num_tracks: Tracks in the file.
+        num_dropped: Tracks of categories that the annotation file does not list.
+    """
+
+    json_file: Path
+    zip_file: Path
+    num_tracks: int
+    num_dropped: int
+
+
+def write_results(
+    prefix: str | Path,
+    predictions: Mapping[int, PredictedTubes],
+    annotations: AnnotationFile,
+) -> WrittenResults:
+    """Write ``PREFIX.results.json`` and ``PREFIX.zip`` for an evaluation server.
+
+    Both files appear at once and complete, or not at all. The zip is read back and
+    checked against the annotation file before it gets its name.
+
+    Args:
+        prefix: Path without ending; its folder is made if needed.
+        predictions: Tracks by video id.
+        annotations: The file the results are for; gives the category ids.
+
+    Returns:
+        The paths and the number of tracks written and dropped.
+
+    Raises:
+        ValueError: If the tracks do not fit the annotation file.
+    """
+    json_file, zip_file = Path(f"{prefix}.results.json"), Path(f"{prefix}.zip")
+    json_file.parent.mkdir(parents=True, exist_ok=True)
+    source_of_slot = {slot: i for i, slot in annotations.slot_of_source.items()}
+    written = 0
+    with _replacing(json_file) as draft, _replacing(zip_file) as zip_draft:
+        with open(draft, "w", encoding="utf-8") as stream:
+            for entry in _entries(predictions, source_of_slot):
+                stream.write(("[\n" if not written else ",\n") + json.dumps(entry))
+                written += 1
+            stream.write("\n]\n" if written else "[]\n")
+        with zipfile.ZipFile(zip_draft, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(draft, NAME_IN_ZIP)
+        read = read_results(zip_draft, annotations)
+        if sum(map(len, read.values())) != written:
+            raise ValueError(f"wrote {written} tracks to {zip_file} but read others")
+    total = sum(map(len, predictions.values()))
+    return WrittenResults(json_file, zip_file, written, total - written)
+
+
+def read_results(
+    path: str | Path, annotations: AnnotationFile
+) -> dict[int, PredictedTubes]:
+    """Read an official result file and check it against the annotation file.
+
+    Args:
+        path: The JSON list, or a zip with ``results.json`` inside.
+        annotations: The file the results are for.
+
+    Returns:
+        Tracks by video id, in the order of the file; videos without tracks are absent.
+
+    Raises:
+        ValueError: If an entry names an unknown video or category, has the wrong
+            number of frames or masks of another size, or is no such list at all.
+    """
+    rows: dict[int, list[tuple[TubeRLE, int, float]]] = {}
+    for index, entry in enumerate(_iterate_list(_read_text(path), path)):
+        try:
+            row = _track(entry, annotations)
+        except KeyError as error:
+            raise ValueError(
+                f"{path}: entry {index} lacks {error}; an entry has video_id, "
+                "category_id, score and segmentations"
+            ) from error
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path}: entry {index}: {error}") from error
+        rows.setdefault(entry["video_id"], []).append(row)
+    return {
+        video_id: PredictedTubes(
+            tubes=tuple(tube for tube, _, _ in tracks),
+            slots=np.array([slot for _, slot, _ in tracks], dtype=np.int64),
+            scores=np.array([score for _, _, score in tracks], dtype=np.float64),
+        )
+        for video_id, tracks in rows.items()
+    }
+
+
+def _entries(
+    predictions: Mapping[int, PredictedTubes], source_of_slot: Mapping[int, int]
+) -> Iterator[dict[str, Any]]:
+    for video_id in sorted(predictions):
+        video = predictions[video_id]
+        tracks = zip(video.tubes, video.slots.tolist(), video.scores, strict=True)
+        for tube, slot, score in tracks:
+            if slot in source_of_slot:
+                yield {
+                    "video_id": video_id,
+                    "category_id": source_of_slot[slot],
+                    "score": float(score),
+                    "segmentations": tube.to_frames(),
+                }
+
+
+def _track(
+    entry: Mapping[str, Any], annotations: AnnotationFile
+) -> tuple[TubeRLE, int, float]:
+    """Check one entry; return its tube, slot and score."""
+    video = annotations.videos.get(entry["video_id"])
+    slot = annotations.slot_of_source.get(entry["category_id"])
+    if video is None or slot is None:
+        what = "video_id" if video is None else "category_id"
+        raise ValueError(f"{what} {entry[what]} is not in {annotations.path}")
+    frames = entry["segmentations"]
+    if len(frames) != video.num_frames:
+        raise ValueError(
+            f"{len(frames)} segmentations for the {video.num_frames} frames of video "
+            f"{video.video_id}"
+        )
+    score = float(entry["score"])
+    if not np.isfinite(score):
+        raise ValueError(f"score must be finite, got {score}")
+    return TubeRLE.from_frames(frames, video.height, video.width), slot, score
+
+
+def _read_text(path: str | Path) -> str:
+    if not zipfile.is_zipfile(path):
+        return Path(path).read_text(encoding="utf-8")
+    with zipfile.ZipFile(path) as archive:
+        if NAME_IN_ZIP not in archive.namelist():
+            raise ValueError(
+                f"{path} must hold {NAME_IN_ZIP} at its top, got {archive.namelist()}"
+            )
+        return archive.read(NAME_IN_ZIP).decode("utf-8")
+
+
+def _iterate_list(text: str, path: str | Path) -> Iterator[dict[str, Any]]:
+    """Decode a JSON list entry by entry.
+
+    Decoded at once, a result file of 2 GB takes five to ten times that in objects.
+    """
+    decoder = json.JSONDecoder()
+    skip = " \t\r\n,"
+    at = len(text) - len(text.lstrip())
+    if text[at : at + 1] != "[":
+        raise ValueError(f"{path} must be a JSON list of tracks, got {text[:30]!r}")
+    at += 1
+    while True:
+        while text[at : at + 1] and text[at] in skip:
+            at += 1
+        if text[at : at + 1] == "]":
+            return
+        try:
+            entry, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is not complete JSON: {error}") from error
+        yield entry
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a draft beside ``path`` that takes its place once all went well."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+        draft.chmod(0o644)  # mkstemp makes it unreadable for everybody else
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,22 @@
+"""Loss functions and the criterion that names and weights them."""
+
+from .class_loss import class_loss, restrict_logits
+from .mask_losses import point_bce, point_dice
+from .set_criterion import SetCriterion, StagePredictions, target_classes
+from .stage_plan import Stage, StageKind, TaxonomyLossPlan, plan_stages
+from .taxonomy_loss import compilation_loss
+
+__all__ = [
+    "SetCriterion",
+    "Stage",
+    "StageKind",
+    "StagePredictions",
+    "TaxonomyLossPlan",
+    "class_loss",
+    "compilation_loss",
+    "plan_stages",
+    "point_bce",
+    "point_dice",
+    "restrict_logits",
+    "target_classes",
+]

@@ -1,0 +1,227 @@
+"""From matched predictions to named losses (paper Eq. 8)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor
+
+from tmt_vis.ops import PointSampler, clip_generator, mask_logits, sample_points
+from tmt_vis.structures import ClipTargets
+from tmt_vis.typedefs import Losses
+
+from .class_loss import class_loss
+from .mask_losses import point_bce, point_dice
+from .stage_plan import Stage
+
+
+@dataclass(frozen=True)
+class StagePredictions:
+    """Predictions of all stages.
+
+    Args:
+        class_logits: ``(S, B, Q, K + 1)``, restricted to the label spaces.
+        mask_embeds: ``(S, B, Q, C)``.
+        mask_features: ``(B, T, C, H, W)``.
+    """
+
+    class_logits: Tensor
+    mask_embeds: Tensor
+    mask_features: Tensor
+
+
+class SetCriterion:
+    """Compute ``L_mask + lambda_cls L_cls + lambda_taxo L_taxo`` (Eq. 8).
+
+    Sums are divided by counts averaged over all processes, so that the gradient of
+    ``n`` processes equals that of one process with the same global batch. (The
+    reference averages the class term per process; the two agree on one process.)
+
+    Args:
+        loss_weights: weights of ``cls``, ``mask``, ``dice`` and ``taxo``.
+        no_object_weight: class weight of unmatched queries.
+        points: where masks are compared.
+        mmdet_bce_scale: multiply the mask BCE by T, as mmdet 3.3 does by dividing its
+            normaliser by T; the reference of Mask2Former-VIS does not.
+    """
+
+    def __init__(
+        self,
+        *,
+        loss_weights: dict[str, float],
+        no_object_weight: float = 0.1,
+        points: PointSampler | None = None,
+        mmdet_bce_scale: bool = False,
+    ) -> None:
+        required = {"cls", "mask", "dice", "taxo"}
+        if set(loss_weights) != required:
+            raise ValueError(
+                f"loss_weights must have the keys {sorted(required)}, got "
+                f"{sorted(loss_weights)}"
+            )
+        self.loss_weights = loss_weights
+        self.no_object_weight = no_object_weight
+        self.points = points or PointSampler()
+        self.mmdet_bce_scale = mmdet_bce_scale
+
+    def __call__(
+        self,
+        predictions: StagePredictions,
+        targets: Sequence[ClipTargets],
+        assignment: Sequence[Tensor],
+        stages: Sequence[Stage],
+    ) -> Losses:
+        """Compute the weighted losses of all stages.
+
+        Args:
+            predictions: of all stages.
+            targets: one per clip.
+            assignment: per clip ``(S, N)`` int64, the query matched to each target,
+                -1 where a target has none (more targets than queries).
+            stages: what each stage pays.
+
+        Returns:
+            Losses by name, each already weighted.
+        """
+        num_masks, class_norm = self._normalisers(predictions, targets)
+        classes = self._class_losses(predictions, targets, assignment, class_norm)
+        mask_stages = [i for i, stage in enumerate(stages) if stage.masks]
+        bce, dice = self._mask_losses(
+            predictions, targets, assignment, mask_stages, num_masks
+        )
+        losses: Losses = {}
+        for loss, stage in zip(classes, stages, strict=True):
+            if stage.class_name is not None:
+                weight = self.loss_weights[stage.class_weight]
+                losses[stage.class_name] = weight * loss
+        for row, index in enumerate(mask_stages):
+            prefix = stages[index].prefix
+            losses[f"{prefix}loss_mask"] = self.loss_weights["mask"] * bce[row]
+            losses[f"{prefix}loss_dice"] = self.loss_weights["dice"] * dice[row]
+        return losses
+
+    def _normalisers(
+        self, predictions: StagePredictions, targets: Sequence[ClipTargets]
+    ) -> tuple[Tensor, Tensor]:
+        num_queries = predictions.class_logits.shape[2]
+        matched = sum(min(len(target), num_queries) for target in targets)
+        unmatched = len(targets) * num_queries - matched
+        norms = predictions.class_logits.new_tensor(
+            [
+                sum(len(target) for target in targets),
+                matched + self.no_object_weight * unmatched,
+            ]
+        )
+        all_reduce(norms, op="mean")
+        return norms[0].clamp(min=1), norms[1]
+
+    def _class_losses(
+        self,
+        predictions: StagePredictions,
+        targets: Sequence[ClipTargets],
+        assignment: Sequence[Tensor],
+        norm: Tensor,
+    ) -> Tensor:
+        logits = predictions.class_logits
+        classes = target_classes(logits.shape, targets, assignment)
+        return class_loss(
+            logits, classes, no_object_weight=self.no_object_weight, norm=norm
+        )
+
+    def _mask_losses(
+        self,
+        predictions: StagePredictions,
+        targets: Sequence[ClipTargets],
+        assignment: Sequence[Tensor],
+        mask_stages: list[int],
+        num_masks: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        embeds = predictions.mask_embeds[mask_stages].float()
+        features = predictions.mask_features.float()
+        # Keeps every parameter in the graph of a batch without instances.
+        zero = (embeds.sum() + features.sum()) * 0
+        bce = dice = zero.expand(len(mask_stages))
+        for clip, (target, matches) in enumerate(
+            zip(targets, assignment, strict=True)
+        ):
+            if len(target) == 0:
+                continue
+            clip_bce, clip_dice = self._clip_mask_losses(
+                embeds[:, clip], features[clip], target, matches[mask_stages]
+            )
+            bce, dice = bce + clip_bce, dice + clip_dice
+        scale = features.shape[1] if self.mmdet_bce_scale else 1
+        return bce * scale / num_masks, dice / num_masks
+
+    def _clip_mask_losses(
+        self, embeds: Tensor, features: Tensor, target: ClipTargets, matches: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Sum the mask losses of one clip.
+
+        Args:
+            embeds: ``(S, Q, C)``.
+            features: ``(T, C, H, W)``.
+            target: of the clip.
+            matches: ``(S, N)``.
+
+        Returns:
+            BCE and dice, ``(S,)`` each: sums over instances and frames.
+        """
+        num_stages, num_targets = matches.shape
+        rows = matches.clamp(min=0).unsqueeze(-1).expand(-1, -1, embeds.shape[-1])
+        logits = mask_logits(embeds.gather(1, rows).flatten(0, 1)[None], features[None])
+        logits = logits[0].flatten(0, 1).unsqueeze(1)  # (S*N*T, 1, H, W)
+        generator = clip_generator(target.seed, logits.device)
+        with torch.no_grad():
+            points = self.points.loss_points(logits, generator)
+            truth = self._sample_targets(target.masks, points, num_stages)
+        sampled = sample_points(logits, points).squeeze(1)
+        shape = (num_stages, num_targets, -1)
+        matched = (matches >= 0).unsqueeze(-1)
+        bce = (point_bce(sampled, truth).view(shape) * matched).sum((1, 2))
+        dice = (point_dice(sampled, truth).view(shape) * matched).sum((1, 2))
+        return bce, dice
+
+    @staticmethod
+    def _sample_targets(masks: Tensor, points: Tensor, num_stages: int) -> Tensor:
+        """Read the true masks where the predictions of all stages are compared.
+
+        Each mask is sampled once at the points of all stages instead of being
+        repeated per stage.
+
+        Args:
+            masks: ``(N, T, H, W)``.
+            points: ``(S*N*T, P, 2)``.
+
+        Returns:
+            ``(S*N*T, P)``.
+        """
+        rows = masks.flatten(0, 1).unsqueeze(1).to(points.dtype)  # (N*T, 1, H, W)
+        by_mask = points.unflatten(0, (num_stages, len(rows))).transpose(0, 1)
+        truth = sample_points(rows, by_mask.flatten(1, 2)).squeeze(1)
+        return truth.unflatten(1, (num_stages, -1)).transpose(0, 1).flatten(0, 1)
+
+
+def target_classes(
+    shape: torch.Size, targets: Sequence[ClipTargets], assignment: Sequence[Tensor]
+) -> Tensor:
+    """Write the label of each matched query; the others are "no object" (``K``).
+
+    Args:
+        shape: ``(S, B, Q, K + 1)`` of the class logits.
+        targets: one per clip.
+        assignment: per clip ``(S, N)``, -1 = unmatched target.
+
+    Returns:
+        ``(S, B, Q)`` int64.
+    """
+    stages, _, queries, columns = shape
+    rows = []
+    for target, matches in zip(targets, assignment, strict=True):
+        # Column Q swallows unmatched targets without a data-dependent index.
+        row = matches.new_full((stages, queries + 1), columns - 1)
+        columns_hit = torch.where(matches < 0, queries, matches)
+        row.scatter_(1, columns_hit, target.labels.expand(stages, -1))
+        rows.append(row[:, :queries])
+    return torch.stack(rows, dim=1)

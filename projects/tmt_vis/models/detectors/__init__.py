@@ -1,0 +1,5 @@
+"""Detectors."""
+
+from .tmt_vis import TMTVIS
+
+__all__ = ["TMTVIS"]

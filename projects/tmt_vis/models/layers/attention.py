@@ -1,0 +1,148 @@
+"""Attention and feed-forward blocks of the decoder, TCM and TIM."""
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks.transformer import FFN
+from torch import Tensor, nn
+
+from tmt_vis.ops import masked_attention
+
+
+class Attention(nn.Module):
+    """Multi-head attention, computed by one fused call.
+
+    The parameters live in an ``nn.MultiheadAttention`` called ``attn``, so
+    checkpoints of mmdet's transformer layers load unchanged.
+
+    Args:
+        channels: width of queries, keys and values.
+        num_heads: attention heads.
+    """
+
+    def __init__(self, channels: int, num_heads: int) -> None:
+        super().__init__()
+        self.attn = nn.MultiheadAttention(channels, num_heads, batch_first=True)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        query_pos: Tensor | None = None,
+        key_pos: Tensor | None = None,
+        keep: Tensor | None = None,
+    ) -> Tensor:
+        """Return what the queries attend to (without the residual).
+
+        Positions are added to queries and keys, never to values.
+
+        Args:
+            query: ``(B, L, C)``.
+            key: ``(B, M, C)``.
+            value: ``(B, M, C)``.
+            query_pos: added to the query, broadcastable to it.
+            key_pos: added to the key, broadcastable to it.
+            keep: ``(B, 1 or L, M)`` bool, True = attend.
+
+        Returns:
+            ``(B, L, C)``.
+        """
+        weights = self.attn.in_proj_weight.chunk(3)
+        biases = self.attn.in_proj_bias.chunk(3)
+        inputs = (_plus(query, query_pos), _plus(key, key_pos), value)
+        q, k, v = (
+            self._split_heads(F.linear(x, w, b))
+            for x, w, b in zip(inputs, weights, biases, strict=True)
+        )
+        attended = masked_attention(q, k, v, keep)
+        return self.attn.out_proj(attended.transpose(1, 2).flatten(2))
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        # (B, L, C) -> (B, heads, L, d)
+        return x.unflatten(-1, (self.attn.num_heads, -1)).transpose(1, 2)
+
+
+class CrossAttentionBlock(nn.Module):
+    """Cross-attention and FFN, each followed by residual and LayerNorm.
+
+    The block of TCM (Eqs. 3-4) and TIM (Eq. 6). The equations print neither residual
+    nor norm; without them E2 would be an average of the video features and lose the
+    identity of its category (resolution A6).
+
+    Args:
+        channels: width.
+        num_heads: attention heads.
+        ffn_channels: hidden width of the FFN.
+        layer_scale: initial factor of both branches; None = no factor. A small value
+            keeps warm-started queries in place.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        num_heads: int = 8,
+        ffn_channels: int = 2048,
+        layer_scale: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.cross_attn = Attention(channels, num_heads)
+        self.ffn = feed_forward(channels, ffn_channels)
+        self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(2))
+        self.scales = nn.ModuleList(
+            nn.Identity() if layer_scale is None else Scale(channels, layer_scale)
+            for _ in range(2)
+        )
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        query_pos: Tensor | None = None,
+        key_pos: Tensor | None = None,
+        keep: Tensor | None = None,
+    ) -> Tensor:
+        """Update the queries; the arguments are those of :class:`Attention`."""
+        attended = self.cross_attn(
+            query, key, value, query_pos=query_pos, key_pos=key_pos, keep=keep
+        )
+        query = self.norms[0](query + self.scales[0](attended))
+        return self.norms[1](query + self.scales[1](self.ffn(query)))
+
+
+class Scale(nn.Module):
+    """Multiply each channel by a learned factor (LayerScale, CaiT)."""
+
+    def __init__(self, channels: int, init: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.full((channels,), init))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale ``(..., C)``."""
+        return x * self.factor
+
+
+def feed_forward(channels: int, hidden: int) -> FFN:
+    """Build mmcv's FFN (ReLU, no residual), keyed like mmdet's transformer layers."""
+    return FFN(
+        embed_dims=channels,
+        feedforward_channels=hidden,
+        num_fcs=2,
+        act_cfg=dict(type="ReLU", inplace=True),
+        ffn_drop=0.0,
+        add_identity=False,
+    )
+
+
+def xavier_init(module: nn.Module) -> None:
+    """Initialise every matrix with Xavier-uniform, as the reference does."""
+    for parameter in module.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)
+
+
+def _plus(x: Tensor, pos: Tensor | None) -> Tensor:
+    return x if pos is None else x + pos

@@ -1,0 +1,212 @@
+"""Taxonomy Compilation Module: which categories does this clip show (Sec. 3.2)."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from .clip_features import ClipFeatures
+from .layers import CrossAttentionBlock, xavier_init
+
+
+class ScoreSupervision(Enum):
+    """What the scores S learn from (resolution A8)."""
+
+    BCE = "bce"  # multi-label cross-entropy against the clip's categories
+    GATE = "gate"  # straight-through gate on the compiled embeddings
+    NONE = "none"  # nothing: the Linear of Eq. 5 stays as initialised
+
+
+@dataclass(frozen=True)
+class CompiledTaxonomy:
+    """The categories compiled for each clip.
+
+    Args:
+        embeddings: ``(B, N_T, C)``, the paper's E_T, best score first.
+        keep: ``(B, N_T)`` bool, False = padding (fewer than N_T categories).
+        union_ids: ``(B, N_T)`` int64 of each embedding.
+        score_logits: ``(B, K)``, S before the sigmoid.
+        class_keep: ``(B, K)`` bool, the categories that could be compiled.
+    """
+
+    embeddings: Tensor
+    keep: Tensor
+    union_ids: Tensor
+    score_logits: Tensor
+    class_keep: Tensor
+
+
+@dataclass(frozen=True)
+class _Keys:
+    tokens: Tensor
+    pos: Tensor | None
+
+
+def _memory_round_robin(features: ClipFeatures, layer: int) -> _Keys:
+    memory = features.memories[layer % len(features.memories)]
+    return _Keys(memory.tokens, memory.pos)
+
+
+def _memory_all(features: ClipFeatures, layer: int) -> _Keys:
+    tokens = torch.cat([m.tokens for m in features.memories], dim=1)
+    return _Keys(tokens, torch.cat([m.pos for m in features.memories], dim=1))
+
+
+def _stride8(features: ClipFeatures, layer: int) -> _Keys:
+    memory = features.memories[-1]
+    return _Keys(memory.tokens, memory.pos)
+
+
+def _mask_feature(features: ClipFeatures, layer: int) -> _Keys:
+    # (B, T, C, H, W) -> (B, T*H*W, C); the released code adds no position.
+    tokens = features.mask_features.permute(0, 1, 3, 4, 2).flatten(1, 3)
+    return _Keys(tokens, None)
+
+
+FEATURE_SOURCES: dict[str, Callable[[ClipFeatures, int], _Keys]] = {
+    "memory_rr": _memory_round_robin,
+    "memory_all": _memory_all,
+    "stride8": _stride8,
+    "mask_feature": _mask_feature,
+}
+
+
+@MODELS.register_module()
+class TaxonomyCompilationModule(nn.Module):
+    """Let all category embeddings look at the clip and keep the N_T most likely.
+
+    ``E1 = Adapter(E)``, ``E2 = FFN(CrossAttn(E1, F))``, ``E3 = FFN(CrossAttn(E2, F))``,
+    ``S = sigmoid(Linear(E3) . E1)``, and E_T = the rows of E3 with the N_T largest
+    scores (Eqs. 2-5; ablation of N_T in Table 6).
+
+    Args:
+        channels: width ``C`` of the video features.
+        text_dim: width ``D`` of the text embeddings.
+        num_taxonomy: the paper's ``N_T``; a label space with fewer categories
+            compiles all of them.
+        adapter_dim: hidden width of the adapter.
+        num_layers: cross-attention blocks (2 in the paper).
+        share_layers: use one block for all layers.
+        features: which F the categories look at (resolution A5), a key of
+            ``FEATURE_SOURCES``; ``mask_feature`` is what the released code uses.
+        score_supervision: see :class:`ScoreSupervision`.
+        prior: initial probability of a category to be in a clip.
+        num_heads: attention heads.
+        ffn_channels: hidden width of the FFNs.
+
+    Raises:
+        ValueError: if ``num_taxonomy`` or ``features`` is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        text_dim: int,
+        num_taxonomy: int = 10,
+        adapter_dim: int = 256,
+        num_layers: int = 2,
+        share_layers: bool = False,
+        features: str = "memory_rr",
+        score_supervision: str = "bce",
+        prior: float = 0.02,
+        num_heads: int = 8,
+        ffn_channels: int = 2048,
+    ) -> None:
+        super().__init__()
+        if num_taxonomy < 1:
+            raise ValueError(
+                f"num_taxonomy (N_T) must be >= 1, got {num_taxonomy}; the paper uses "
+                "10, and a number above the categories of a label space compiles all"
+            )
+        if features not in FEATURE_SOURCES:
+            raise ValueError(
+                f"features must be one of {sorted(FEATURE_SOURCES)}, got {features!r}"
+            )
+        self.num_taxonomy = num_taxonomy
+        self.num_layers = num_layers
+        self.score_supervision = ScoreSupervision(score_supervision)
+        self._keys = FEATURE_SOURCES[features]
+        self.adapter = nn.Sequential(
+            nn.Linear(text_dim, adapter_dim),
+            nn.ReLU(inplace=True),
+            nn.Linear(adapter_dim, channels),
+        )
+        self.layers = nn.ModuleList(
+            CrossAttentionBlock(
+                channels=channels, num_heads=num_heads, ffn_channels=ffn_channels
+            )
+            for _ in range(1 if share_layers else num_layers)
+        )
+        self.score = nn.Linear(channels, channels)
+        self.score_bias = nn.Parameter(torch.tensor(-math.log((1 - prior) / prior)))
+        xavier_init(self)
+        if self.score_supervision is ScoreSupervision.NONE:
+            # Nothing would give them a gradient, which DDP reports as an error.
+            self.score.requires_grad_(False)
+            self.score_bias.requires_grad_(False)
+
+    def forward(
+        self, text: Tensor, features: ClipFeatures, class_keep: Tensor
+    ) -> CompiledTaxonomy:
+        """Compile the taxonomy of each clip.
+
+        Args:
+            text: ``(K, D)`` embeddings of all categories of the joint taxonomy.
+            features: of the clips.
+            class_keep: ``(B, K)`` bool, categories that may be compiled. The others
+                are scored as well (one batch may mix label spaces) but never kept.
+
+        Returns:
+            The compiled taxonomy.
+        """
+        self._check_width(text)
+        adapted = self.adapter(text)  # E1
+        embeddings = adapted.expand(len(class_keep), -1, -1)
+        for index in range(self.num_layers):
+            keys = self._keys(features, index)
+            layer = self.layers[index % len(self.layers)]
+            embeddings = layer(
+                embeddings, keys.tokens, keys.tokens, key_pos=keys.pos
+            )  # E2, E3
+        logits = self._score(embeddings, adapted)
+        return self._select(embeddings, logits, class_keep)
+
+    def _score(self, embeddings: Tensor, adapted: Tensor) -> Tensor:
+        """Compute the logits of S (Eq. 5), scaled like attention logits."""
+        with torch.autocast(embeddings.device.type, enabled=False):
+            weight, bias = self.score.weight.float(), self.score.bias.float()
+            projected = nn.functional.linear(embeddings.float(), weight, bias)
+            dots = (projected * adapted.float()).sum(-1)
+            return dots / math.sqrt(adapted.shape[-1]) + self.score_bias
+
+    def _select(
+        self, embeddings: Tensor, logits: Tensor, class_keep: Tensor
+    ) -> CompiledTaxonomy:
+        """Keep the N_T best; ties go to the smaller ``union_id``.
+
+        Ranking uses the logits: their sigmoid saturates and ties in half precision.
+        """
+        count = min(self.num_taxonomy, class_keep.shape[1])
+        ranked = logits.detach().masked_fill(~class_keep, float("-inf"))
+        union_ids = ranked.sort(dim=1, descending=True, stable=True).indices[:, :count]
+        rows = union_ids.unsqueeze(-1).expand(-1, -1, embeddings.shape[-1])
+        kept = embeddings.gather(1, rows)
+        if self.score_supervision is ScoreSupervision.GATE:
+            gate = logits.gather(1, union_ids).sigmoid().unsqueeze(-1)
+            # The quotient is exactly 1, so that only the gradient is gated.
+            kept = kept * (gate / gate.detach()).to(kept.dtype)
+        keep = class_keep.gather(1, union_ids)
+        return CompiledTaxonomy(kept, keep, union_ids, logits, class_keep)
+
+    def _check_width(self, text: Tensor) -> None:
+        expected = self.adapter[0].in_features
+        if text.shape[-1] != expected:
+            raise ValueError(
+                f"TCM was built for text embeddings of width {expected}, got "
+                f"{text.shape[-1]}; rebuild the model with this text encoder"
+            )

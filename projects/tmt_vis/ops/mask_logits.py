@@ -1,0 +1,86 @@
+"""Mask logits from mask embeddings, at the resolution that is needed.
+
+A mask logit is a dot product ``<mask embedding, mask feature>``. Resizing and point
+sampling are linear in the features, so both are done once on the features of a clip
+instead of on the masks of all queries in each of the ten prediction stages.
+"""
+
+from collections.abc import Iterator
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from tmt_vis.typedefs import Size
+
+
+def resize_clip(features: Tensor, size: Size) -> Tensor:
+    """Resize clip features bilinearly (``align_corners=False``).
+
+    Args:
+        features: ``(B, T, C, H, W)``.
+        size: target ``(h, w)``.
+
+    Returns:
+        ``(B, T, C, h, w)``.
+    """
+    if features.shape[-2:] == tuple(size):
+        return features
+    resized = F.interpolate(
+        features.flatten(0, 1), size=size, mode="bilinear", align_corners=False
+    )
+    return resized.unflatten(0, features.shape[:2])
+
+
+def mask_logits(mask_embeds: Tensor, mask_features: Tensor) -> Tensor:
+    """Multiply mask embeddings with mask features.
+
+    Args:
+        mask_embeds: ``(B, Q, C)``.
+        mask_features: ``(B, T, C, H, W)``.
+
+    Returns:
+        ``(B, Q, T, H, W)``.
+    """
+    batch, frames, channels, height, width = mask_features.shape
+    flat = mask_features.permute(0, 2, 1, 3, 4).reshape(batch, channels, -1)
+    return (mask_embeds @ flat).unflatten(-1, (frames, height, width))
+
+
+def decode_masks(
+    mask_embeds: Tensor,
+    mask_features: Tensor,
+    *,
+    padded_size: Size,
+    image_size: Size,
+    output_size: Size,
+    frames_per_chunk: int = 8,
+) -> Iterator[Tensor]:
+    """Decode the masks of the kept queries, some frames at a time.
+
+    The order of operations is the reference's: logits at stride 4, resize to the
+    padded network input, crop the padding, resize to the output, threshold at 0.
+    Memory is that of ``frames_per_chunk`` frames of the kept queries, whatever the
+    length of the video.
+
+    Args:
+        mask_embeds: ``(k, C)`` of the kept queries.
+        mask_features: ``(T, C, H, W)``.
+        padded_size: size of the padded network input.
+        image_size: size of the network input without padding.
+        output_size: size of the original frames.
+        frames_per_chunk: frames decoded at a time.
+
+    Yields:
+        ``(k, t, *output_size)`` bool, frames in order.
+    """
+    for chunk in mask_features.split(frames_per_chunk):
+        logits = mask_logits(mask_embeds[None], chunk[None])[0]
+        logits = _bilinear(logits.float(), padded_size)
+        logits = logits[..., : image_size[0], : image_size[1]]
+        yield _bilinear(logits, output_size) > 0
+
+
+def _bilinear(logits: Tensor, size: Size) -> Tensor:
+    if logits.shape[-2:] == tuple(size):
+        return logits
+    return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)

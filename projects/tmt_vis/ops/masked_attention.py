@@ -1,0 +1,70 @@
+"""Masked multi-head attention: one fused call and its written-out reference."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def masked_attention(
+    query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None = None
+) -> Tensor:
+    """Attend with a boolean mask shared by all heads.
+
+    ``nn.MultiheadAttention`` called with its defaults returns the attention weights
+    and therefore stores ``heads x queries x keys`` numbers; the fused call stores
+    none of them, and ``keep`` is broadcast over the heads instead of being repeated.
+
+    Args:
+        query: ``(B, heads, L, d)``.
+        key: ``(B, heads, M, d)``.
+        value: ``(B, heads, M, d)``.
+        keep: ``(B, 1 or L, M)`` bool, True = attend. Every row must keep something.
+
+    Returns:
+        ``(B, heads, L, d)``.
+    """
+    mask = None if keep is None else keep.unsqueeze(1)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+
+
+def masked_attention_reference(
+    query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None = None
+) -> Tensor:
+    """Compute :func:`masked_attention` step by step (the readable twin)."""
+    weights = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    if keep is not None:
+        weights = weights.masked_fill(~keep.unsqueeze(1), float("-inf"))
+    return weights.softmax(-1) @ value
+
+
+def rescue_empty_rows(keep: Tensor) -> Tensor:
+    """Let a query that may attend nowhere attend everywhere.
+
+    Mask2Former does the same (its ``attn_mask.sum(-1) == attn_mask.shape[-1]``
+    test); without it the softmax of such a row is NaN.
+
+    Args:
+        keep: ``(..., M)`` bool.
+    """
+    return keep | ~keep.any(-1, keepdim=True)
+
+
+def keep_from_mask_logits(mask_logits: Tensor) -> Tensor:
+    """Turn mask logits into the keep mask of masked cross-attention.
+
+    The reference blocks ``sigmoid(x) < 0.5``, which is ``x < 0``.
+
+    Args:
+        mask_logits: ``(B, Q, M)``.
+
+    Returns:
+        ``(B, Q, M)`` bool, True = attend; no row is empty.
+    """
+    return rescue_empty_rows(mask_logits.detach() >= 0)
+
+
+__all__ = [
+    "keep_from_mask_logits",
+    "masked_attention",
+    "masked_attention_reference",
+    "rescue_empty_rows",
+]

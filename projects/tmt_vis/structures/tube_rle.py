@@ -1,0 +1,322 @@
+"""A track's masks over a whole video as one run-length code.
+
+T frames of H x W laid side by side are one image of H x (W*T). COCO run lengths go down
+the columns, so this image is simply the frames one after the other, a tube is *one*
+RLE, and the IoU of two tubes is the IoU of two images: no loop over frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from .run_lengths import decode_counts, encode_counts
+
+# pycocotools counts pixels in uint32: areas and run lengths wrap around from here on.
+MAX_COCO_PIXELS = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class TubeRLE:
+    """Hold the binary masks of one object over T frames (True = object).
+
+    A frame without object pixels and a frame without mask are the same thing: the
+    object is absent there. ``to_frames`` writes both as None.
+
+    Args:
+        counts: Compressed COCO counts of the H x (W*T) image.
+        height: H in pixels.
+        width: W in pixels.
+        num_frames: T, at least 1.
+
+    Raises:
+        ValueError: If a size is below 1 or ``counts`` is not a non-empty byte string.
+    """
+
+    counts: bytes
+    height: int
+    width: int
+    num_frames: int
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width, self.num_frames) < 1:
+            raise ValueError(
+                "a tube needs height, width and num_frames >= 1, got "
+                f"{self.height}, {self.width}, {self.num_frames}"
+            )
+        if not isinstance(self.counts, bytes) or not self.counts:
+            raise ValueError(
+                "counts must be compressed COCO counts as non-empty bytes, got "
+                f"{self.counts!r:.40}; encode text with .encode('ascii')"
+            )
+
+    @classmethod
+    def from_masks(cls, masks: np.ndarray) -> TubeRLE:
+        """Encode the masks of one object.
+
+        Costs no copy if the memory is already column-major per frame, i.e. if ``masks``
+        is the (0, 2, 1) transpose of a contiguous (T, W, H) array.
+
+        Args:
+            masks: (T, H, W) bool, True = object.
+
+        Raises:
+            ValueError: If ``masks`` is empty or not a 3-d boolean array.
+        """
+        masks = np.asarray(masks)
+        if masks.ndim != 3 or masks.dtype != np.bool_ or not masks.size:
+            raise ValueError(
+                f"masks must be a non-empty (T, H, W) bool array, got {masks.dtype} "
+                f"of shape {masks.shape}; threshold logits first (masks = logits > 0)"
+            )
+        num_frames, height, width = masks.shape
+        size = (height, width)
+        columns = np.ascontiguousarray(masks.transpose(0, 2, 1)).view(np.uint8)
+        step = _frames_per_part(*size)
+        parts = [columns[i : i + step] for i in range(0, num_frames, step)]
+        return cls.concat([cls(_encode(part), *size, len(part)) for part in parts])
+
+    @classmethod
+    def from_frames(
+        cls, frames: Sequence[dict[str, Any] | None], height: int, width: int
+    ) -> TubeRLE:
+        """Join per-frame COCO RLEs, as in official annotation and result files.
+
+        Args:
+            frames: T entries, None where the object is absent, else
+                ``dict(size=[H, W], counts=...)`` with compressed (str or bytes) or
+                uncompressed (list) counts.
+            height: H in pixels.
+            width: W in pixels.
+
+        Raises:
+            ValueError: If there is no frame, a frame has another size or its runs do
+                not fill H*W pixels.
+        """
+        if not frames:
+            raise ValueError("a tube needs at least one frame, got an empty list")
+        empty = encode_counts(np.array([height * width]))[0]
+        texts = [
+            empty if rle is None else _compressed_counts(rle, height, width, frame=t)
+            for t, rle in enumerate(frames)
+        ]
+        runs, lengths = decode_counts(texts)
+        ends = np.cumsum(runs)
+        borders = np.arange(1, len(frames) + 1) * (height * width)
+        if (ends[np.cumsum(lengths) - 1] != borders).any():
+            bad = int(np.argmax(ends[np.cumsum(lengths) - 1] != borders))
+            raise ValueError(
+                f"the runs of frame {bad} do not add up to {height} x {width} pixels"
+            )
+        # A frame ends in background. Its last run is dropped if it is background; if it
+        # is object, its end stays as the switch back to background.
+        dropped = (np.cumsum(lengths) - 1)[lengths % 2 == 1]
+        return cls._from_switches(
+            np.delete(ends, dropped), height, width, num_frames=len(frames)
+        )
+
+    @classmethod
+    def concat(cls, tubes: Sequence[TubeRLE]) -> TubeRLE:
+        """Join consecutive tubes of equal H, W to one.
+
+        Raises:
+            ValueError: If there is no tube or the frame sizes differ.
+        """
+        if len({(tube.height, tube.width) for tube in tubes}) != 1:
+            sizes = sorted({(tube.height, tube.width) for tube in tubes})
+            raise ValueError(f"concat needs tubes of one H x W, got {sizes}")
+        if len(tubes) == 1:
+            return tubes[0]
+        switches, start = [], 0
+        for tube in tubes:
+            inner = tube._switches()
+            end = tube.num_frames * tube.height * tube.width
+            close = [end] if len(inner) % 2 else []
+            switches.append(np.concatenate([inner, close]).astype(np.int64) + start)
+            start += end
+        return cls._from_switches(
+            np.concatenate(switches),
+            tubes[0].height,
+            tubes[0].width,
+            num_frames=sum(tube.num_frames for tube in tubes),
+        )
+
+    def part(self, start: int, stop: int) -> TubeRLE:
+        """Cut frames ``start`` to ``stop`` (excluded) out.
+
+        Raises:
+            ValueError: Unless ``0 <= start < stop <= num_frames``.
+        """
+        if not 0 <= start < stop <= self.num_frames:
+            raise ValueError(
+                f"part needs 0 <= start < stop <= {self.num_frames}, got "
+                f"{start}, {stop}"
+            )
+        pixels = self.height * self.width
+        first, last = start * pixels, stop * pixels
+        switches = self._switches()
+        inside = switches[(switches > first) & (switches < last)] - first
+        if np.searchsorted(switches, first, side="right") % 2:
+            inside = np.concatenate([[0], inside])
+        return self._from_switches(
+            inside, self.height, self.width, num_frames=stop - start
+        )
+
+    def split(self) -> list[TubeRLE]:
+        """Cut into as few consecutive parts as pycocotools can count (2**32 - 1 px)."""
+        step = _frames_per_part(self.height, self.width)
+        if step >= self.num_frames:
+            return [self]
+        borders = [*range(0, self.num_frames, step), self.num_frames]
+        return [self.part(a, b) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+
+    def to_frames(self) -> list[dict[str, Any] | None]:
+        """Write one compressed COCO RLE per frame, None where the object is absent.
+
+        Returns:
+            T entries, None or ``dict(size=[H, W], counts=str)``; JSON ready.
+        """
+        pixels = self.height * self.width
+        switches = self._switches()
+        starts = np.arange(self.num_frames) * pixels
+        inside = switches[(switches % pixels) != 0]
+        is_object = np.searchsorted(switches, starts, side="right") % 2 == 1
+        # Ends before starts: at a border, the frame on the left closes first.
+        points = np.concatenate([starts + pixels, starts[is_object], inside])
+        order = np.argsort(points, kind="stable")
+        last = np.flatnonzero(order < self.num_frames)
+        runs = np.diff(points[order], prepend=0)
+        texts = encode_counts(runs, np.diff(last, prepend=-1))
+        size = [self.height, self.width]
+        return [
+            {"size": list(size), "counts": text.decode("ascii")} if area else None
+            for text, area in zip(texts, self.frame_areas(), strict=True)
+        ]
+
+    def decode(self) -> np.ndarray:
+        """Decode the masks.
+
+        Returns:
+            (T, H, W) bool, True = object; a transposed view of (T, W, H) memory.
+        """
+        shape = (self.num_frames, self.width, self.height)
+        parts = [coco_mask.decode(part.as_coco()) for part in self.split()]
+        columns = np.concatenate([part.T for part in parts])  # (T*W, H)
+        return columns.view(np.bool_).reshape(shape).transpose(0, 2, 1)
+
+    @property
+    def area(self) -> int:
+        """Count the object pixels of all frames (64 bit)."""
+        return int(self._run_lengths()[1::2].sum())
+
+    def frame_areas(self) -> np.ndarray:
+        """Count the object pixels of each frame.
+
+        Returns:
+            (T,) int64.
+        """
+        runs = self._run_lengths()
+        ends = np.cumsum(runs)
+        objects = np.where(np.arange(len(runs)) % 2 == 1, runs, 0)
+        before = np.cumsum(objects) - objects
+        borders = np.arange(self.num_frames + 1) * (self.height * self.width)
+        run = np.minimum(np.searchsorted(ends, borders, side="right"), len(runs) - 1)
+        within = np.where(run % 2 == 1, borders - (ends - runs)[run], 0)
+        return np.diff(before[run] + within)
+
+    def as_coco(self) -> dict[str, Any]:
+        """Return the H x (W*T) image as a pycocotools RLE.
+
+        Raises:
+            ValueError: If the tube has 2**32 pixels or more; ``split`` it first.
+        """
+        pixels = self.height * self.width * self.num_frames
+        if pixels > MAX_COCO_PIXELS:
+            raise ValueError(
+                f"pycocotools counts up to {MAX_COCO_PIXELS} pixels, got {pixels}; "
+                "use split() and treat the parts one by one"
+            )
+        size = [self.height, self.width * self.num_frames]
+        return {"size": size, "counts": self.counts}
+
+    def _run_lengths(self) -> np.ndarray:
+        """Return the (R,) int64 run lengths, checked to fill the tube."""
+        runs = decode_counts([self.counts])[0]
+        if runs.sum() != self.height * self.width * self.num_frames:
+            raise ValueError(
+                f"counts fill {runs.sum()} pixels but the tube has {self.num_frames} "
+                f"frames of {self.height} x {self.width}"
+            )
+        return runs
+
+    def _switches(self) -> np.ndarray:
+        """Return the positions where background and object change, increasing."""
+        return _cancel_pairs(np.cumsum(self._run_lengths())[:-1])
+
+    @classmethod
+    def _from_switches(
+        cls, switches: np.ndarray, height: int, width: int, *, num_frames: int
+    ) -> TubeRLE:
+        total = height * width * num_frames
+        switches = _cancel_pairs(switches)
+        switches = switches[switches < total]
+        runs = np.diff(np.concatenate([[0], switches, [total]]))
+        return cls(encode_counts(runs)[0], height, width, num_frames)
+
+
+def encode_tubes(masks: np.ndarray) -> list[TubeRLE]:
+    """Encode the masks of N objects.
+
+    Args:
+        masks: (N, T, H, W) bool, True = object.
+
+    Raises:
+        ValueError: If ``masks`` is not a 4-d boolean array.
+    """
+    masks = np.asarray(masks)
+    if masks.ndim != 4:
+        raise ValueError(f"masks must be (N, T, H, W), got shape {masks.shape}")
+    return [TubeRLE.from_masks(tube) for tube in masks]
+
+
+def _cancel_pairs(positions: np.ndarray) -> np.ndarray:
+    """Drop positions that occur an even number of times: two switches are none."""
+    unique, times = np.unique(positions, return_counts=True)
+    return unique[times % 2 == 1].astype(np.int64)
+
+
+def _encode(columns: np.ndarray) -> bytes:
+    """Encode (T, W, H) uint8 memory as the column-major image H x (W*T)."""
+    num_frames, width, height = columns.shape
+    image = columns.reshape(num_frames * width, height).T
+    return coco_mask.encode(image)["counts"]
+
+
+def _frames_per_part(height: int, width: int) -> int:
+    frames = MAX_COCO_PIXELS // (height * width)
+    if frames < 1:
+        raise ValueError(
+            f"a single frame of {height} x {width} exceeds {MAX_COCO_PIXELS} pixels"
+        )
+    return frames
+
+
+def _compressed_counts(
+    rle: dict[str, Any], height: int, width: int, *, frame: int
+) -> bytes:
+    """Check the size of one frame's RLE and return its counts as bytes."""
+    if [int(side) for side in rle["size"]] != [height, width]:
+        raise ValueError(
+            f"frame {frame}: the RLE has size {list(rle['size'])} but the video is "
+            f"[{height}, {width}]"
+        )
+    counts = rle["counts"]
+    if isinstance(counts, bytes):
+        return counts
+    if isinstance(counts, str):
+        return counts.encode("ascii")
+    return encode_counts(np.asarray(counts))[0]

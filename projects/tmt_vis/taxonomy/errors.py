@@ -1,0 +1,5 @@
+"""The one exception of this room."""
+
+
+class TaxonomyError(ValueError):
+    """A label space, link or category id that breaks a rule of the taxonomy."""

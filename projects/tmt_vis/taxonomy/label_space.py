@@ -1,0 +1,239 @@
+"""LabelSpace: the ordered, validated category list of one dataset."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from os import PathLike
+from typing import Any, Literal
+
+from .annotation_categories import match_categories
+from .errors import TaxonomyError
+from .names import nearest_names, normalise_name, spoken_name
+
+LinkKind = Literal["same", "near", "by_name"]
+EVERY_BUNDLED = "*"
+
+
+@dataclass(frozen=True)
+class Category:
+    """One category of one dataset.
+
+    Args:
+        source_id: Its id in the dataset's annotation file.
+        name: Its name, spelt as in that file.
+        aliases: Other spellings the file may use.
+        prompt: What to call it in a prompt, when its name misleads a text encoder.
+        has_text: False when the name means nothing to a text encoder (UVO's
+            'other'); such a category keeps its classifier slot and gets no text.
+        union_name: How to show it in a union, when its name would be confusing.
+    """
+
+    source_id: int
+    name: str
+    aliases: tuple[str, ...] = ()
+    prompt: str | None = None
+    has_text: bool = True
+    union_name: str | None = None
+
+    @property
+    def noun(self) -> str | None:
+        """What a prompt calls this category; None without text."""
+        if not self.has_text:
+            return None
+        return self.prompt or spoken_name(self.name)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A statement of a label space about a category of another (or its own) one.
+
+    Args:
+        kind: 'same' (share a union slot), 'near' (related, kept apart) or 'by_name'
+            (same, wherever the target label space has that name).
+        name: The category of the label space that states the link.
+        space: Name of the target label space; '*' with 'by_name': all bundled ones.
+        target: Name of the category over there.
+    """
+
+    kind: LinkKind
+    name: str
+    space: str
+    target: str
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The categories of one dataset, in slot order.
+
+    Args:
+        name: Key of the label space in configs and links.
+        title: Its name for people.
+        categories: The categories; the position of each is its slot.
+        links: What this label space declares about others.
+        origin: Bundled name or path it was loaded from, for messages and commands.
+
+    Raises:
+        TaxonomyError: If it is empty or repeats a source id, a name or an alias.
+    """
+
+    name: str
+    title: str
+    categories: tuple[Category, ...]
+    links: tuple[Link, ...] = ()
+    origin: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.categories:
+            raise TaxonomyError(f"label space {self.name!r} has no categories")
+        seen_ids: dict[int, str] = {}
+        seen_names: dict[str, Category] = {}
+        for category in self.categories:
+            if category.source_id in seen_ids:
+                raise TaxonomyError(
+                    f"label space {self.name!r}: source_id {category.source_id} is used "
+                    f"by {seen_ids[category.source_id]!r} and {category.name!r}; "
+                    "every category needs its own"
+                )
+            seen_ids[category.source_id] = category.name
+            for spelling in (category.name, *category.aliases):
+                other = seen_names.setdefault(normalise_name(spelling), category)
+                if other is not category:
+                    raise TaxonomyError(
+                        f"label space {self.name!r}: the name {spelling!r} stands for "
+                        f"source_id {other.source_id} and {category.source_id} (case, "
+                        "spaces, underscores and hyphens do not count)"
+                    )
+
+    @classmethod
+    def load(cls, name_or_path: "str | PathLike[str]") -> "LabelSpace":
+        """Load a bundled label space or a user's JSON file.
+
+        Args:
+            name_or_path: A bundled name ('ytvis19', 'ytvis21', 'ovis', 'uvo',
+                'coco') or the path of a JSON file.
+
+        Returns:
+            The label space.
+
+        Raises:
+            TaxonomyError: If the name is unknown or the file breaks a rule.
+        """
+        # Imported here: the file format builds LabelSpaces, so it imports this module.
+        from .label_space_file import load_label_space
+
+        return load_label_space(name_or_path)
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Category names in slot order."""
+        return tuple(category.name for category in self.categories)
+
+    @property
+    def source_ids(self) -> tuple[int, ...]:
+        """Source ids in slot order."""
+        return tuple(category.source_id for category in self.categories)
+
+    @cached_property
+    def _slots_by_source(self) -> dict[int, int]:
+        return {source_id: slot for slot, source_id in enumerate(self.source_ids)}
+
+    @cached_property
+    def _slots_by_name(self) -> dict[str, int]:
+        return {
+            normalise_name(spelling): slot
+            for slot, category in enumerate(self.categories)
+            for spelling in (category.name, *category.aliases)
+        }
+
+    def slot_of_source(self, source_id: int) -> int:
+        """Return the slot of a source id.
+
+        Raises:
+            TaxonomyError: If no category has that source id.
+        """
+        try:
+            return self._slots_by_source[source_id]
+        except KeyError:
+            raise TaxonomyError(
+                f"label space {self.name!r} has no source_id {source_id}; "
+                f"its {len(self)} ids are {list(self.source_ids)}"
+            ) from None
+
+    def source_of_slot(self, slot: int) -> int:
+        """Return the source id of a slot.
+
+        Raises:
+            TaxonomyError: If the slot is outside [0, len(self)).
+        """
+        if not 0 <= slot < len(self):
+            raise TaxonomyError(
+                f"slot must be in [0, {len(self)}) for label space {self.name!r}, "
+                f"got {slot}"
+            )
+        return self.categories[slot].source_id
+
+    def slot_of_name(self, name: str) -> int:
+        """Return the slot of a category name or alias, whatever its spelling.
+
+        Raises:
+            TaxonomyError: If no category has that name.
+        """
+        slot = self._slots_by_name.get(normalise_name(name))
+        if slot is None:
+            raise TaxonomyError(
+                f"label space {self.name!r} has no category {name!r} "
+                f"({nearest_names(name, self.names)})"
+            )
+        return slot
+
+    def check_categories(
+        self, file_categories: Sequence[Mapping[str, Any]]
+    ) -> dict[int, int]:
+        """Match the 'categories' list of an annotation file with this label space.
+
+        Matching is by name or alias, never by id or position: files permute, skip
+        and subset ids. Nothing is dropped: every file category must find its slot.
+
+        Args:
+            file_categories: Objects with at least 'id' and 'name'.
+
+        Returns:
+            Slot of each source id of the file.
+
+        Raises:
+            TaxonomyError: If the list is malformed, names are unknown, an id repeats
+                or two file categories mean one slot.
+        """
+        return match_categories(self, file_categories)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the label space as plain JSON data; `from_dict` reads it back."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "origin": self.origin,
+            "categories": [asdict(category) for category in self.categories],
+            "links": [asdict(link) for link in self.links],
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> "LabelSpace":
+        """Rebuild a label space from `to_dict`.
+
+        Raises:
+            TaxonomyError: If the data is not that of a label space.
+        """
+        try:
+            categories = tuple(
+                Category(**{**category, "aliases": tuple(category["aliases"])})
+                for category in state["categories"]
+            )
+            links = tuple(Link(**link) for link in state["links"])
+            return cls(
+                state["name"], state["title"], categories, links, state["origin"]
+            )
+        except (KeyError, TypeError) as error:
+            raise TaxonomyError(f"not a saved label space: {error!r}") from error

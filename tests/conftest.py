@@ -1,0 +1,38 @@
+"""One thread per test process, and tools as importable modules."""
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+# Before torch is imported. Tests are many tiny tensors: a second OpenMP thread costs
+# more in hand-over than it computes, and two suites on one machine slow each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """The checkout the tests run from."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def load_tool():
+    """Import a script of tools/ by its name, without putting tools/ on sys.path.
+
+    tools/test.py would hide the standard library's `test` there.
+    """
+
+    def load(name: str) -> ModuleType:
+        path = ROOT / "tools" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(f"tools_{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

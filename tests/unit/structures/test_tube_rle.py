@@ -1,0 +1,197 @@
+"""TubeRLE: pycocotools is the reference codec, numpy masks are the truth."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from pycocotools import mask as coco_mask
+
+import tmt_vis.structures.tube_rle as tube_rle
+from tmt_vis.structures.run_lengths import decode_counts, encode_counts
+from tmt_vis.structures.tube_rle import TubeRLE, encode_tubes
+
+SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=6)
+MASKS = hnp.arrays(np.bool_, SHAPES)
+few = settings(max_examples=40, deadline=None)
+
+
+def frame_rles(masks):
+    """One RLE per frame, by pycocotools alone."""
+    return [coco_mask.encode(np.asfortranarray(m.astype(np.uint8))) for m in masks]
+
+
+def striped(num_frames, height, width, first):
+    """Runs that start and end on frame borders in every combination."""
+    masks = np.zeros((num_frames, height, width), dtype=bool)
+    masks[first::2] = True
+    masks[0, -1, -1] = True
+    return masks
+
+
+@few
+@given(MASKS)
+def test_masks_round_trip_and_areas(masks):
+    tube = TubeRLE.from_masks(masks)
+    assert np.array_equal(tube.decode(), masks)
+    assert tube.area == masks.sum()
+    assert np.array_equal(tube.frame_areas(), masks.sum((1, 2)))
+    wide = np.asfortranarray(np.concatenate(list(masks), axis=1).astype(np.uint8))
+    assert tube.as_coco()["counts"] == coco_mask.encode(wide)["counts"]
+
+
+@few
+@given(MASKS)
+def test_frames_round_trip_equals_pycocotools(masks):
+    tube = TubeRLE.from_masks(masks)
+    frames = tube.to_frames()
+    for mask, rle, expected in zip(masks, frames, frame_rles(masks), strict=True):
+        assert (rle is None) == (not mask.any())
+        if rle is not None:
+            assert rle == {
+                "size": expected["size"],
+                "counts": expected["counts"].decode(),
+            }
+    assert TubeRLE.from_frames(frames, *masks.shape[1:]) == tube
+    assert TubeRLE.from_frames(frame_rles(masks), *masks.shape[1:]) == tube
+
+
+@few
+@given(MASKS, st.data())
+def test_parts_concatenate_to_the_tube(masks, data):
+    tube = TubeRLE.from_masks(masks)
+    cut = data.draw(st.integers(0, len(masks)))
+    parts = [tube.part(a, b) for a, b in [(0, cut), (cut, len(masks))] if a < b]
+    for part, part_masks in zip(
+        parts, [m for m in (masks[:cut], masks[cut:]) if len(m)], strict=True
+    ):
+        assert part == TubeRLE.from_masks(part_masks)
+    assert TubeRLE.concat(parts) == tube
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_runs_across_frame_borders(first):
+    masks = striped(5, 3, 2, first)
+    tube = TubeRLE.from_masks(masks)
+    assert TubeRLE.from_frames(frame_rles(masks), 3, 2) == tube
+    singles = [tube.part(t, t + 1) for t in range(5)]
+    assert TubeRLE.concat(singles) == tube
+    assert np.array_equal(np.concatenate([s.decode() for s in singles]), masks)
+
+
+@pytest.mark.parametrize("value", [False, True])
+@pytest.mark.parametrize("num_frames", [1, 4])
+def test_constant_tubes(value, num_frames):
+    masks = np.full((num_frames, 3, 5), value)
+    tube = TubeRLE.from_masks(masks)
+    assert tube.area == masks.sum()
+    assert [rle is not None for rle in tube.to_frames()] == [value] * num_frames
+    assert TubeRLE.from_frames(tube.to_frames(), 3, 5) == tube
+
+
+@few
+@given(st.lists(st.lists(st.integers(0, 2**40), min_size=1), min_size=1))
+def test_run_lengths_round_trip_beyond_32_bits(masks):
+    lengths = [len(runs) for runs in masks]
+    texts = encode_counts(np.concatenate(masks), lengths)
+    assert texts == [encode_counts(np.array(runs))[0] for runs in masks]
+    runs, got = decode_counts(texts)
+    assert got.tolist() == lengths
+    assert runs.tolist() == [run for mask in masks for run in mask]
+
+
+@few
+@given(st.lists(st.integers(1, 2**20), min_size=1))
+def test_run_length_bytes_are_those_of_pycocotools(runs):
+    total = sum(runs)
+    expected = coco_mask.frPyObjects({"size": [1, total], "counts": runs}, 1, total)
+    assert encode_counts(np.array(runs))[0] == expected["counts"]
+
+
+def test_uncompressed_and_non_canonical_frames():
+    """Official files hold lists; zero-length runs inside must not change the mask."""
+    frames = [{"size": [2, 3], "counts": [1, 2, 0, 1, 2, 0]}, None]
+    columns = np.zeros(12, dtype=bool)
+    columns[1:4] = True
+    masks = columns.reshape(2, 3, 2).transpose(0, 2, 1)  # (T, W, H) -> (T, H, W)
+    assert TubeRLE.from_frames(frames, 2, 3) == TubeRLE.from_masks(masks)
+
+
+def test_memory_that_is_column_major_is_not_copied(monkeypatch):
+    columns = np.zeros((2, 4, 3), dtype=bool)  # (T, W, H)
+    seen = []
+    encode = coco_mask.encode
+    monkeypatch.setattr(
+        tube_rle.coco_mask, "encode", lambda image: seen.append(image) or encode(image)
+    )
+    TubeRLE.from_masks(columns.transpose(0, 2, 1))
+    assert np.shares_memory(seen[0], columns)
+
+
+def test_encode_tubes_keeps_order():
+    masks = np.random.default_rng(0).random((3, 2, 4, 5)) > 0.5
+    decoded = [tube.decode() for tube in encode_tubes(masks)]
+    assert np.array_equal(np.stack(decoded), masks)
+
+
+def test_tube_above_uint32_counts_in_64_bit():
+    """2,100 frames of 1080p: pycocotools alone would return the area modulo 2**32."""
+    height, width, num_frames = 1080, 1920, 2100
+    total = height * width * num_frames
+    assert total > 2**32
+    tube = TubeRLE(encode_counts(np.array([0, total]))[0], height, width, num_frames)
+    assert tube.area == total
+    assert np.array_equal(tube.frame_areas(), np.full(num_frames, height * width))
+    parts = tube.split()
+    assert [part.num_frames for part in parts] == [2071, 29]
+    assert sum(part.area for part in parts) == total
+    assert TubeRLE.concat(parts) == tube
+    with pytest.raises(ValueError, match="use split"):
+        tube.as_coco()
+
+
+def test_large_tubes_are_encoded_and_decoded_in_parts(monkeypatch):
+    masks = np.random.default_rng(1).random((7, 4, 5)) > 0.4
+    whole = TubeRLE.from_masks(masks)
+    monkeypatch.setattr(tube_rle, "MAX_COCO_PIXELS", 45)  # two frames
+    tube = TubeRLE.from_masks(masks)
+    assert tube == whole
+    assert len(tube.split()) == 4
+    assert np.array_equal(tube.decode(), masks)
+    with pytest.raises(ValueError, match="single frame"):
+        TubeRLE.from_masks(np.zeros((1, 10, 10), dtype=bool))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: TubeRLE("0", 1, 1, 1), "bytes"),
+        (lambda: TubeRLE(b"", 1, 1, 1), "non-empty"),
+        (lambda: TubeRLE(b"4", 2, 2, 0), ">= 1"),
+        (lambda: TubeRLE(b"4", 2, 3, 1).area, "fill 4 pixels"),
+        (lambda: TubeRLE(b"T", 2, 3, 1).area, "cut inside"),
+        (lambda: TubeRLE(b"\x01", 2, 3, 1).area, "alphabet"),
+        (lambda: TubeRLE.from_masks(np.zeros((2, 2))), "bool"),
+        (lambda: TubeRLE.from_masks(np.zeros((0, 2, 2), bool)), "non-empty"),
+        (lambda: encode_tubes(np.zeros((2, 2, 2), bool)), "N, T, H, W"),
+        (lambda: TubeRLE.from_frames([], 2, 2), "at least one"),
+        (
+            lambda: TubeRLE.from_frames([None, {"size": [3, 2], "counts": [6]}], 2, 3),
+            "frame 1",
+        ),
+        (
+            lambda: TubeRLE.from_frames([{"size": [2, 3], "counts": [7]}], 2, 3),
+            "frame 0 do not add up",
+        ),
+        (lambda: TubeRLE.concat([]), "one H x W"),
+        (
+            lambda: TubeRLE.concat([TubeRLE(b"4", 2, 2, 1), TubeRLE(b"4", 4, 1, 1)]),
+            "one H x W",
+        ),
+        (lambda: TubeRLE(b"4", 2, 2, 1).part(0, 2), "0 <= start"),
+        (lambda: encode_counts(np.array([3, -1])), ">= 0"),
+    ],
+)
+def test_malformed_input_is_named(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()

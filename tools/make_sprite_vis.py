@@ -1,0 +1,153 @@
+"""Write miniature YouTube-VIS, OVIS and UVO datasets drawn from moving sprites.
+
+The folders, file names and annotation files follow the official releases, with their
+category names and ids, so everything that reads the real datasets reads these.
+
+Example:
+    python tools/make_sprite_vis.py --out data/sprites --seed 0
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+from sprite_vis import GenerationConfig, generate
+from sprite_vis.contact_sheet import write_contact_sheet
+from sprite_vis.layouts import LAYOUTS
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit()):
+        raise argparse.ArgumentTypeError(
+            f"must be HEIGHTxWIDTH in pixels, got {text!r}; for example 96x160"
+        )
+    return int(height), int(width)
+
+
+def _parse_args() -> argparse.Namespace:
+    defaults = GenerationConfig()
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, help="empty or new folder")
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument(
+        "--datasets", nargs="+", default=list(defaults.datasets), choices=list(LAYOUTS)
+    )
+    parser.add_argument("--videos", type=int, default=defaults.videos, metavar="N")
+    parser.add_argument(
+        "--val-videos", type=int, default=defaults.val_videos, metavar="M"
+    )
+    parser.add_argument(
+        "--size",
+        type=_parse_size,
+        default=(defaults.height, defaults.width),
+        metavar="HxW",
+        help="pixels",
+    )
+    parser.add_argument("--frames", type=int, default=defaults.frames, metavar="T")
+    parser.add_argument(
+        "--classes",
+        default=defaults.classes,
+        help="classes drawn per dataset: a count, 'all', or comma-separated names",
+    )
+    parser.add_argument("--sprites", choices=["shapes", "emoji"], default="shapes")
+    parser.add_argument(
+        "--counts",
+        choices=["official", "string", "list"],
+        default="official",
+        help="spelling of the run lengths in the annotation files",
+    )
+    parser.add_argument(
+        "--contact-sheet",
+        type=Path,
+        metavar="PNG",
+        help="also write a picture of sample frames with their masks",
+    )
+    return parser.parse_args()
+
+
+def _show_progress(what: str, done: int, total: int) -> None:
+    """Keep one line per split up to date; without a terminal, print it at the end."""
+    line = f"{what:<14} {done:>5}/{total} videos"
+    if sys.stderr.isatty():
+        print(f"\r{line}", end="\n" if done == total else "", file=sys.stderr)
+    elif done == total:
+        print(line, file=sys.stderr)
+
+
+def _print_summary(card: dict[str, Any]) -> None:
+    head = (
+        "dataset",
+        "split",
+        "videos",
+        "frames",
+        "objects",
+        "obj/video",
+        "masks",
+        "unseen",
+        "classes",
+        "shared",
+    )
+    print(("{:<9}{:<7}" + "{:>10}" * 8).format(*head))
+    for name, dataset in card["datasets"].items():
+        for split in ("train", "val"):
+            numbers = dataset[split]
+            row = (
+                name,
+                split,
+                numbers["videos"],
+                numbers["frames"],
+                numbers["objects"],
+                round(numbers["objects"] / numbers["videos"], 1),
+                numbers["masks"],
+                numbers["null_masks"],
+                len(dataset["classes"]),
+                len(dataset["shared_with"]),
+            )
+            print(("{:<9}{:<7}" + "{:>10}" * 8).format(*row))
+    for name, dataset in card["datasets"].items():
+        marks = [
+            f"{c}*" if c in dataset["shared_with"] else c for c in dataset["classes"]
+        ]
+        print(f"{name}: {', '.join(marks)}")
+    print(f"* also drawn in another dataset; {card['union_classes']} classes in all")
+    if card["sprites"]["source"] == "emoji":
+        shapes = card["sprites"]["drawn_as_shapes"]
+        print(
+            f"{card['sprites']['drawn_as_emoji']} classes drawn as emoji, "
+            f"{len(shapes)} as shapes: {', '.join(shapes) or '-'}"
+        )
+
+
+def main() -> None:
+    """Parse the arguments, generate, and print what was written."""
+    args = _parse_args()
+    cv2.setNumThreads(1)  # pictures of this size are slower on several
+    try:
+        config = GenerationConfig(
+            seed=args.seed,
+            videos=args.videos,
+            val_videos=args.val_videos,
+            height=args.size[0],
+            width=args.size[1],
+            frames=args.frames,
+            datasets=tuple(args.datasets),
+            classes=args.classes,
+            sprites=args.sprites,
+            counts=args.counts,
+        )
+        card = generate(config, args.out, progress=_show_progress)
+    except (ValueError, FileExistsError, FileNotFoundError) as error:
+        sys.exit(f"make_sprite_vis: {error}")
+    _print_summary(card)
+    if args.contact_sheet:
+        write_contact_sheet(args.out, args.contact_sheet)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+"""Miniature video-instance-segmentation datasets drawn from moving sprites.
+
+The library behind ``tools/make_sprite_vis.py``. It needs numpy, OpenCV and Pillow,
+and takes every category name and id from ``tmt_vis.taxonomy``.
+"""
+
+from .catalogue import Catalogue, select_classes
+from .generate import GenerationConfig, generate
+
+__all__ = ["Catalogue", "GenerationConfig", "generate", "select_classes"]
