@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 from sprite_vis import GenerationConfig, generate
 from sprite_vis.contact_sheet import write_contact_sheet
+from sprite_vis.generate import CHOICES
 from sprite_vis.layouts import LAYOUTS
 
 
@@ -55,10 +56,10 @@ def _parse_args() -> argparse.Namespace:
         default=defaults.classes,
         help="classes drawn per dataset: a count, 'all', or comma-separated names",
     )
-    parser.add_argument("--sprites", choices=["shapes", "emoji"], default="shapes")
+    parser.add_argument("--sprites", choices=CHOICES["sprites"], default="shapes")
     parser.add_argument(
         "--counts",
-        choices=["official", "string", "list"],
+        choices=CHOICES["counts"],
         default="official",
         help="spelling of the run lengths in the annotation files",
     )

@@ -33,5 +33,4 @@ vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="Visualizer", vis_backends=vis_backends, name="visualizer")
 
 log_level = "INFO"
-load_from = None
 resume = False

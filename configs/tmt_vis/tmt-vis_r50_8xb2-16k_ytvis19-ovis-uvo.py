@@ -8,10 +8,3 @@ _base_ = [
 ]
 
 model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis19", "ovis", "uvo"])))
-
-# COCO instance segmentation weights of mmdet's Mask2Former, as for the host.
-load_from = (
-    "https://download.openmmlab.com/mmdetection/v3.0/mask2former/"
-    "mask2former_r50_8xb2-lsj-50e_coco/"
-    "mask2former_r50_8xb2-lsj-50e_coco_20220506_191028-41b088b6.pth"
-)

@@ -66,11 +66,10 @@ def encode(mask: np.ndarray, form: str = "compressed") -> dict | list:
         rle = coco_mask.encode(np.asfortranarray(mask))
         return dict(size=list(mask.shape), counts=rle["counts"].decode())
     if form == "uncompressed":
-        flat = np.concatenate([[0], mask.flatten(order="F"), [2]])
-        cuts = np.flatnonzero(np.diff(flat))
-        starts = np.concatenate([[0], cuts]) if flat[1] == 0 else np.array([0, *cuts])
-        runs = np.diff([*starts, mask.size])
-        return dict(size=list(mask.shape), counts=[int(r) for r in runs if r])
+        flat = mask.flatten(order="F")
+        cuts = np.flatnonzero(np.diff(flat)) + 1
+        runs = np.diff([0, *cuts, flat.size]).tolist()
+        return dict(size=list(mask.shape), counts=[0, *runs] if flat[0] else runs)
     rows, columns = np.nonzero(mask)
     x0, x1 = int(columns.min()), int(columns.max()) + 1
     y0, y1 = int(rows.min()), int(rows.max()) + 1

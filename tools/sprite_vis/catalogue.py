@@ -69,7 +69,7 @@ class Catalogue:
             for dataset, slot in slots.items()
         )
 
-    def near_groups(self) -> list[tuple[int, ...]]:
+    def near_groups(self) -> tuple[tuple[int, ...], ...]:
         """Return the connected components of the `near` links, each ascending.
 
         Groups with concepts that small subsets draw come first, so that those get the
@@ -84,10 +84,9 @@ class Catalogue:
         for union_id, group in enumerate(group_of):
             members.setdefault(group, []).append(union_id)
         rank = {union_id: i for i, union_id in enumerate(self._draw_order())}
-        return sorted(
-            (tuple(ids) for ids in members.values()),
-            key=lambda ids: min(rank[union_id] for union_id in ids),
-        )
+        groups = [tuple(ids) for ids in members.values()]
+        groups.sort(key=lambda ids: min(rank[union_id] for union_id in ids))
+        return tuple(groups)
 
     def _draw_order(self) -> list[int]:
         """Return all union ids, those of FIRST_DRAWN first, by place in their list."""
@@ -180,7 +179,7 @@ def select_classes(
                 "'all' or names"
             )
         return _select_count(catalogue, datasets, int(classes))
-    names = [name for name in classes.split(",") if name.strip()]
+    names = [name.strip() for name in classes.split(",")]
     selected = _select_names(catalogue, datasets, names)
     empty = [dataset for dataset, slots in selected.items() if not slots]
     if empty:

@@ -17,6 +17,19 @@ from .styles import STYLES
 from .video import PatchSource, compose_video
 from .writer import SplitWriter
 
+LEAST = {
+    "seed": 0,
+    "videos": 1,
+    "val_videos": 1,
+    "height": 32,  # below, the smallest sprites have no visible silhouette
+    "width": 32,
+    "frames": 1,
+}
+CHOICES = {
+    "sprites": ("shapes", "emoji"),
+    "counts": ("official", "string", "list"),
+}
+
 Progress = Callable[[str, int, int], None]  # (dataset and split, done, total)
 
 
@@ -36,22 +49,22 @@ class GenerationConfig:
     counts: str = "official"
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("videos", 1),
-            ("val_videos", 1),
-            ("frames", 1),
-            ("height", 32),
-            ("width", 32),
-        ):
+        for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(
                     f"{name} must be at least {least}, got {getattr(self, name)}"
                 )
-        unknown = [name for name in self.datasets if name not in LAYOUTS]
-        if unknown or not self.datasets or len(set(self.datasets)) < len(self.datasets):
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(choices)}, got "
+                    f"{getattr(self, name)!r}"
+                )
+        unknown = set(self.datasets) - set(LAYOUTS)
+        if unknown or len(set(self.datasets)) < max(len(self.datasets), 1):
             raise ValueError(
-                f"datasets must be distinct names out of {', '.join(LAYOUTS)}, got "
-                f"{list(self.datasets)}"
+                f"datasets must be one or more distinct names out of "
+                f"{', '.join(LAYOUTS)}, got {list(self.datasets)}"
             )
 
 
@@ -61,7 +74,7 @@ def _stream(config: GenerationConfig, *path: str | int) -> np.random.Generator:
     Strings enter by their CRC: ``hash`` changes from process to process.
     """
     words = [zlib.crc32(p.encode()) if isinstance(p, str) else p for p in path]
-    return np.random.default_rng([config.seed, *words])
+    return np.random.default_rng([0, *words])
 
 
 def _first_slot(
@@ -141,10 +154,11 @@ def _describe(
 
 def _readme(card: dict[str, Any]) -> str:
     """Return a text that tells what lies in the folder."""
+    seed = card["arguments"]["seed"]
     lines = [
         "Miniature video instance segmentation datasets, drawn from moving sprites by",
-        f"tools/make_sprite_vis.py with seed {card['arguments']['seed']}; every argument",
-        "is in dataset_card.json. Folders and files are laid out as in the official",
+        f"tools/make_sprite_vis.py with seed {seed}; all arguments are in",
+        "dataset_card.json. Folders and files are laid out as in the official",
         "releases, whose category names and ids the annotation files list. No picture",
         "of the real datasets is in here.",
         "",

@@ -1,8 +1,8 @@
 """How a concept looks: silhouette, surface pattern and colours, from its number."""
 
 import colorsys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -128,8 +128,9 @@ def _variant(look: Look, rank: int, member: int) -> Look:
     )
 
 
+@lru_cache(maxsize=4)  # 0.2 s a time: the first cost of every small data set
 def build_looks(
-    near_groups: Sequence[Sequence[int]],
+    near_groups: tuple[tuple[int, ...], ...],
 ) -> tuple[dict[int, Look], list[Look]]:
     """Return the look of every concept, and reserve looks that no concept has.
 

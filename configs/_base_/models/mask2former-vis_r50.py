@@ -74,3 +74,11 @@ model = dict(
         ),
     ),
 )
+
+# COCO instance segmentation weights of mmdet's Mask2Former. Set to None to start from
+# scratch; the classifier always does.
+load_from = (
+    "https://download.openmmlab.com/mmdetection/v3.0/mask2former/"
+    "mask2former_r50_8xb2-lsj-50e_coco/"
+    "mask2former_r50_8xb2-lsj-50e_coco_20220506_191028-41b088b6.pth"
+)

@@ -114,6 +114,9 @@ def _videos(rows: list[dict[str, Any]], path: str) -> dict[int, VideoInfo]:
 
 
 def _video(row: Mapping[str, Any], path: str) -> VideoInfo:
+    lacking = sorted({"height", "width"} - set(row))
+    if lacking:
+        raise ValueError(f"{path}: video {row['id']} has no {' and no '.join(lacking)}")
     files = row.get("file_names") or []
     length = row.get("length", len(files))
     if not length or (files and len(files) != length):
@@ -141,10 +144,9 @@ def _ground_truth(
                 f"{path}: annotation {row.get('id')} names {error}, which is neither "
                 "among its keys nor among the videos and categories of the file"
             ) from error
-        except ValueError as error:
-            raise ValueError(
-                f"{path}: annotation {row.get('id')} of video {row['video_id']}: {error}"
-            ) from error
+        except (ValueError, TypeError) as error:
+            where = f"annotation {row.get('id')} of video {row['video_id']}"
+            raise ValueError(f"{path}: {where}: {error}") from error
         objects[video.video_id].append((tube, slot, bool(row.get("iscrowd", 0))))
     return {
         video_id: GroundTruthTubes(

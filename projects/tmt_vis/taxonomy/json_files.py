@@ -1,6 +1,7 @@
 """Read JSON with errors that say where; check the shape of what was read."""
 
 import json
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def check_type(value: Any, kind: type, where: str) -> Any:
     """
     is_bool_as_int = kind is int and isinstance(value, bool)
     if not isinstance(value, kind) or is_bool_as_int:
-        raise TaxonomyError(f"{where} must be {_KINDS[kind]}, got {value!r}")
+        # Shortened: a wrong file can hold a list of a million annotations.
+        got = reprlib.repr(value)
+        raise TaxonomyError(f"{where} must be {_KINDS[kind]}, got {got}")
     if kind is str and not value.strip():
         raise TaxonomyError(f"{where} must not be empty")
     return value

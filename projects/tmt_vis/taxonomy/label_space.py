@@ -90,9 +90,9 @@ class LabelSpace:
         for category in self.categories:
             if category.source_id in seen_ids:
                 raise TaxonomyError(
-                    f"label space {self.name!r}: source_id {category.source_id} is used "
-                    f"by {seen_ids[category.source_id]!r} and {category.name!r}; "
-                    "every category needs its own"
+                    f"label space {self.name!r}: source_id {category.source_id} "
+                    f"means {seen_ids[category.source_id]!r} and {category.name!r}; "
+                    "give each category its own"
                 )
             seen_ids[category.source_id] = category.name
             for spelling in (category.name, *category.aliases):

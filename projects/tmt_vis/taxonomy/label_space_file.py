@@ -21,7 +21,7 @@ out of "link_by_name".
 """
 
 import re
-from functools import lru_cache
+from functools import cache
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -124,9 +124,9 @@ def parse_label_space(content: Any, *, origin: str) -> LabelSpace:
         raise TaxonomyError(f"{origin}: {error}") from error
 
 
-@lru_cache(maxsize=None)
+@cache
 def _load_bundled(path: Path) -> LabelSpace:
-    # Cached: every union consults all bundled label spaces (0.3 ms each to parse).
+    # Cached: every union consults all bundled label spaces, 0.3 to 0.6 ms each.
     space = parse_label_space(read_json(path), origin=path.stem)
     if space.name != path.stem:
         raise TaxonomyError(

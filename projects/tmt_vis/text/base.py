@@ -93,7 +93,8 @@ class TextEncoder(ABC):
             if bad.any():
                 prompt = batch[int(bad.argmax())]
                 raise TextEmbeddingError(
-                    f"{self.identity} returned a zero or non-finite vector for {prompt!r}"
+                    f"{self.identity} returned a zero or non-finite vector for "
+                    f"{prompt!r}"
                 )
             parts.append(unit_rows(vectors))
             if progress is not None:

@@ -87,8 +87,9 @@ class OpenCLIPTextEncoder(TextEncoder):
         tag = open_clip.get_pretrained_cfg(self.model, self.pretrained)
         if self.checkpoint is None and not tag:
             tags = ", ".join(open_clip.list_pretrained_tags_by_model(self.model))
+            tags = tags or "none"
             raise TextEmbeddingError(
-                f"{self.model} has no weights {self.pretrained!r}; tags: {tags or 'none'}"
+                f"{self.model} has no weights {self.pretrained!r}; tags: {tags}"
                 "; or give a weights file with --checkpoint FILE"
             )
         if self.checkpoint is not None and not self.checkpoint.is_file():

@@ -1,7 +1,7 @@
 """TextEmbeddings: the vectors of many prompts, and their file.
 
-A file is an .npz without pickled objects: ``header`` (JSON text), ``prompts`` and
-``vectors``. Its name is content-addressed by what went in, so the same request always
+A file is an .npz without pickled objects: ``header`` (JSON as UTF-8 bytes, prompts
+included) and ``vectors``. Its name is content-addressed by what went in, so the same request always
 gives the same name and two requests never share one.
 """
 
@@ -10,7 +10,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,7 @@ class TextEmbeddings:
             "label_spaces": self.label_spaces,
             "dim": self.dim,
             "made_with": dict(self.made_with),
+            "prompts": self.prompts,
         }
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / self.file_name
@@ -117,8 +118,7 @@ class TextEmbeddings:
         with draft.open("wb") as stream:
             np.savez(
                 stream,
-                header=np.array(json.dumps(header)),
-                prompts=np.array(self.prompts),
+                header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
                 vectors=self.vectors.astype(dtype),
             )
         draft.replace(path)
@@ -138,7 +138,7 @@ class TextEmbeddings:
             TextEmbeddingError: If the file is missing, corrupt, of another format or
                 at odds with its name or header.
         """
-        header, prompts, vectors = _read_arrays(path)
+        header, vectors = _read_arrays(path)
         try:
             if header["format"] != FORMAT:
                 raise TextEmbeddingError(
@@ -149,7 +149,7 @@ class TextEmbeddings:
                 encoder=header["encoder"],
                 templates=tuple(header["templates"]),
                 label_spaces={k: tuple(v) for k, v in header["label_spaces"].items()},
-                prompts=tuple(prompts),
+                prompts=tuple(header["prompts"]),
                 vectors=unit_rows(vectors),
                 made_with=header["made_with"],
             )
@@ -175,12 +175,12 @@ def _check_vectors(vectors: np.ndarray, dim: int) -> None:
         raise TextEmbeddingError("stored vectors must be finite and of length one")
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, Any], Sequence[str], np.ndarray]:
+def _read_arrays(path: Path) -> tuple[dict[str, Any], np.ndarray]:
     remedy = "make it again with tools/text_embeddings.py"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            header = json.loads(str(arrays["header"]))
-            return header, arrays["prompts"].tolist(), arrays["vectors"]
+            header = json.loads(arrays["header"].tobytes().decode())
+            return header, arrays["vectors"]
     except FileNotFoundError as error:
         raise TextEmbeddingError(f"no such text-embedding file: {path}") from error
     except _UNREADABLE as error:

@@ -13,7 +13,9 @@ from .errors import TextEmbeddingError
 _WORD = re.compile(r"[^\W_]+")
 # Words of prompt templates. Left in, they would fill most of every vector and all
 # categories would look alike.
-_BOILERPLATE = frozenset("a an the of in on photo picture image video".split())
+_BOILERPLATE = frozenset(
+    ("a", "an", "the", "of", "in", "on", "photo", "picture", "image", "video")
+)
 _NGRAM_LENGTHS = (3, 4, 5)
 
 

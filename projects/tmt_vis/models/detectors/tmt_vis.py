@@ -39,7 +39,10 @@ class TMTVIS(BaseDetector):
         frames_per_chunk: int = 8,
         init_cfg: ConfigType | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        # Built here, because BaseModel looks it up in mmengine's own registry unless a
+        # config has set default_scope.
+        preprocessor = data_preprocessor and MODELS.build(data_preprocessor)
+        super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
         self.frames_per_chunk = frames_per_chunk

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from mmdet.registry import MODELS, TASK_UTILS
+from mmengine.config import ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
@@ -125,7 +126,8 @@ class TMTVISHead(BaseModule):
         num_queries: int,
         query_init: str,
     ) -> None:
-        self.pixel_decoder = MODELS.build(pixel_decoder)
+        # mmdet reads this config by attribute.
+        self.pixel_decoder = MODELS.build(ConfigDict(pixel_decoder))
         self.transformer_decoder = MaskedTransformerDecoder(**decoder)
         channels = self.transformer_decoder.channels
         width = pixel_decoder["feat_channels"]

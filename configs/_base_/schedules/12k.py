@@ -1,0 +1,16 @@
+"""12k iterations of 16 clips: our suggestion for two datasets (A18, unverified)."""
+
+_base_ = "./16k.py"
+
+max_iters = 12000
+param_scheduler = [
+    dict(
+        type="MultiStepLR",
+        begin=0,
+        end=max_iters,
+        by_epoch=False,
+        milestones=[8000],
+        gamma=0.1,
+    )
+]
+train_cfg = dict(max_iters=max_iters, val_interval=3000)

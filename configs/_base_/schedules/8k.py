@@ -1,0 +1,16 @@
+"""8k iterations of 16 clips: Mask2Former-VIS on YouTube-VIS 2021."""
+
+_base_ = "./16k.py"
+
+max_iters = 8000
+param_scheduler = [
+    dict(
+        type="MultiStepLR",
+        begin=0,
+        end=max_iters,
+        by_epoch=False,
+        milestones=[5500],
+        gamma=0.1,
+    )
+]
+train_cfg = dict(max_iters=max_iters, val_interval=2000)

@@ -1,0 +1,29 @@
+"""Training that stops, resumes and fails in a defined way."""
+
+from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .atomic_files import AtomicLocalBackend, write_atomically
+from .batch_identity import identify_batch
+from .checkpoint_loading import UnsafeCheckpointError, load_weights_only
+from .deterministic_rng_hook import DeterministicRNGHook, seed_everything
+from .non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
+from .plain_checkpoint_hook import PlainCheckpointHook
+from .plain_data import PlainDataError, from_plain, to_plain
+from .resumable_train_loop import ResumableIterBasedTrainLoop
+
+__all__ = [
+    "AtomicCheckpointHook",
+    "AtomicLocalBackend",
+    "DeterministicRNGHook",
+    "NonFiniteLossError",
+    "NonFiniteLossHook",
+    "PlainCheckpointHook",
+    "PlainDataError",
+    "ResumableIterBasedTrainLoop",
+    "UnsafeCheckpointError",
+    "from_plain",
+    "identify_batch",
+    "load_weights_only",
+    "seed_everything",
+    "to_plain",
+    "write_atomically",
+]

@@ -1,0 +1,93 @@
+"""Resuming at the sample where training stopped."""
+
+from typing import Any, Protocol
+
+from mmdet.registry import LOOPS
+from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner.loops import _InfiniteDataloaderIterator
+from torch import nn
+from torch.utils.data import DataLoader
+
+
+class ResumableSampler(Protocol):
+    """A sampler that can start at any training step."""
+
+    def set_start(self, global_step: int) -> None:
+        """Continue after `global_step` batches per rank."""
+
+
+def find_resumable_sampler(dataloader: DataLoader) -> ResumableSampler:
+    """Return the sampler of a data loader that knows how to continue.
+
+    Args:
+        dataloader: the training data loader.
+
+    Returns:
+        Its sampler or batch sampler.
+
+    Raises:
+        TypeError: if neither has `set_start`.
+    """
+    for sampler in (dataloader.sampler, dataloader.batch_sampler):
+        if hasattr(sampler, "set_start"):
+            return sampler
+    raise TypeError(
+        "ResumableIterBasedTrainLoop needs a sampler with set_start(global_step), got "
+        f"{type(dataloader.sampler).__name__}; use MultiDatasetVideoSampler, or set "
+        "train_cfg.type to 'IterBasedTrainLoop', which replays the data on resuming"
+    )
+
+
+@LOOPS.register_module()
+class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
+    """Iteration-based training whose data continue where they stopped.
+
+    mmengine's loop fetches and drops one batch for every iteration already done: with
+    decoded video clips that takes hours. This one asks the sampler to start there.
+
+    Args:
+        runner: the runner.
+        dataloader: the training data loader or its config.
+        max_iters: iterations in total.
+        **kwargs: as for `IterBasedTrainLoop`.
+
+    Raises:
+        TypeError: if the sampler cannot start at a given step.
+    """
+
+    def __init__(
+        self, runner: Runner, dataloader: DataLoader | dict, max_iters: int, **kwargs: Any
+    ) -> None:
+        super().__init__(runner, dataloader, max_iters, **kwargs)
+        self._sampler = find_resumable_sampler(self.dataloader)
+
+    def run(self) -> nn.Module:
+        """Train until `max_iters`.
+
+        Returns:
+            The trained model.
+        """
+        self.runner.call_hook("before_train")
+        self.runner.call_hook("before_train_epoch")
+        if self._iter > 0:
+            self._continue_data()
+        while self._iter < self._max_iters and not self.stop_training:
+            self.runner.model.train()
+            self.run_iter(next(self.dataloader_iterator))
+            self._decide_current_val_interval()
+            if self._is_validation_due():
+                self.runner.val_loop.run()
+        self.runner.call_hook("after_train_epoch")
+        self.runner.call_hook("after_train")
+        return self.runner.model
+
+    def _continue_data(self) -> None:
+        self._sampler.set_start(self._iter)
+        # The old iterator asked the sampler for its first batches when it was made.
+        self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader)
+        self.runner.logger.info(f"data continue after {self._iter} iterations")
+
+    def _is_validation_due(self) -> bool:
+        if self.runner.val_loop is None or self._iter < self.val_begin:
+            return False
+        return self._iter % self.val_interval == 0 or self._iter == self._max_iters

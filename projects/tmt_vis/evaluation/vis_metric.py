@@ -1,0 +1,244 @@
+"""The AP of one dataset, inside MMEngine's validation and test loops."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmdet.registry import METRICS
+from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from tmt_vis.taxonomy import LabelSpace, Taxonomy
+
+from .ap_table import APTable
+from .average_precision import VISProtocol, evaluate_tubes
+from .coverage import missing_videos
+from .ground_truth import AnnotationFile, load_annotations
+from .report import class_rows, format_classes, format_summary
+from .results_io import write_results
+from .video_tubes import PredictedTubes
+
+
+@METRICS.register_module()
+class VISMetric(BaseMetric):
+    """Evaluate predicted tracks against the dataset's own annotation file.
+
+    Reported are ``DATASET/AP``, AP50, AP75, APs, APm, APl, AR1, AR10, AR100 as
+    fractions (NaN = nothing to measure), and a table per category in the log. Every
+    video of the file must be predicted once; a video that comes several times, because
+    the sampler pads the last batch, counts once.
+
+    Args:
+        dataset: Name of the dataset in the mixture; prefix of the metric names.
+        ann_file: Original annotation file of the dataset. If it withholds the
+            annotations, only the submission is written.
+        label_space: Bundled name or file of its label space; None means ``dataset``.
+        train_label_spaces: Label spaces trained on; adds AP_seen and AP_unseen.
+        class_agnostic: Ignore categories.
+        format_only: Write the submission without evaluating.
+        outfile_prefix: Write ``PREFIX.results.json`` and ``PREFIX.zip``.
+        allow_missing_videos: Treat videos without result as videos without tracks (a
+            lower AP, with a warning) instead of refusing.
+
+    Raises:
+        FileNotFoundError: If there is no annotation file.
+        ValueError: If there is nothing to do: no annotations (or ``format_only``) and
+            no ``outfile_prefix``.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: str,
+        ann_file: str,
+        label_space: str | None = None,
+        train_label_spaces: Sequence[str] | None = None,
+        class_agnostic: bool = False,
+        format_only: bool = False,
+        outfile_prefix: str | None = None,
+        allow_missing_videos: bool = False,
+    ) -> None:
+        super().__init__(prefix=dataset)
+        if not Path(ann_file).is_file():
+            raise FileNotFoundError(
+                f"ann_file of dataset {dataset!r} does not exist: {ann_file}"
+            )
+        self.dataset = dataset
+        self.ann_file = ann_file
+        self.label_space = LabelSpace.load(label_space or dataset)
+        self.train_label_spaces = train_label_spaces
+        self.class_agnostic = class_agnostic
+        self.format_only = format_only
+        self.outfile_prefix = outfile_prefix
+        self.allow_missing_videos = allow_missing_videos
+        # Now, so that a wrong file is noticed before hours of training; and here only,
+        # because no other rank evaluates.
+        if is_main_process():
+            self._check_purpose()
+
+    @cached_property
+    def annotations(self) -> AnnotationFile:
+        """The annotation file, read once per process."""
+        return load_annotations(self.ann_file, label_space=self.label_space)
+
+    def _check_purpose(self) -> None:
+        withheld = self.annotations.ground_truth is None
+        if (withheld or self.format_only) and self.outfile_prefix is None:
+            reason = (
+                f"{self.ann_file} holds no annotations, so AP cannot be computed"
+                if withheld
+                else "format_only=True"
+            )
+            raise ValueError(
+                f"dataset {self.dataset!r}: {reason}; set outfile_prefix to write a "
+                "submission for the evaluation server"
+            )
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the tracks of some videos as run-length codes.
+
+        Args:
+            data_batch: Not used.
+            data_samples: ``ClipDataSample.to_dict()`` of each video.
+
+        Raises:
+            ValueError: If a sample is of another dataset or label space, or was not
+                predicted.
+        """
+        for sample in data_samples:
+            self._check_sample(sample)
+            tracks = sample["pred_tracks"]
+            tubes = PredictedTubes(
+                tubes=tuple(tracks["tubes"]),
+                slots=_to_numpy(tracks["labels"]).astype(np.int64),
+                scores=_to_numpy(tracks["scores"]).astype(np.float64),
+            )
+            self.results.append((int(sample["video_id"]), tubes))
+
+    def _check_sample(self, sample: dict) -> None:
+        expected = {"dataset": self.dataset, "label_space": self.label_space.name}
+        for key, value in expected.items():
+            if sample.get(key, value) != value:
+                raise ValueError(
+                    f"VISMetric of {key} {value!r} got a video of {sample[key]!r}; use "
+                    "MultiDatasetVISEvaluator to evaluate several datasets in one run"
+                )
+        if "pred_tracks" not in sample:
+            raise ValueError(
+                f"video {sample.get('video_id')} of {self.dataset!r} has no pred_tracks"
+                f", only {sorted(sample)}; the model must run in mode 'predict'"
+            )
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Gather the tracks of all ranks and compute the metrics.
+
+        Args:
+            size: Not used: duplicates are recognised by their video id, not by count.
+
+        Returns:
+            The same metrics on every rank.
+        """
+        # mmengine's collect_results interleaves with zip and so cuts every rank to the
+        # shortest one; ranks hold different counts once samples are routed by dataset.
+        gathered = [item for rank in all_gather_object(self.results) for item in rank]
+        self.results.clear()
+        outcome: list[Any] = [None]
+        if is_main_process():
+            try:
+                outcome = [self.compute_metrics(gathered)]
+            except Exception as error:  # the other ranks wait for the broadcast
+                outcome = [error]
+        broadcast_object_list(outcome)
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return {f"{self.prefix}/{name}": value for name, value in outcome[0].items()}
+
+    def compute_metrics(
+        self, results: list[tuple[int, PredictedTubes]]
+    ) -> dict[str, float]:
+        """Write the submission, if asked for, and compute AP.
+
+        Args:
+            results: Video id and tracks, of all ranks, possibly repeated.
+
+        Returns:
+            Metrics without prefix; empty if the ground truth is withheld.
+        """
+        self._check_purpose()
+        predictions: dict[int, PredictedTubes] = {}
+        for video_id, tubes in results:
+            predictions.setdefault(video_id, tubes)
+        self._check_videos(predictions)
+        if self.outfile_prefix is not None:
+            self._write(predictions)
+        if self.format_only or self.annotations.ground_truth is None:
+            return {}
+        table = evaluate_tubes(
+            self.annotations.ground_truth,
+            predictions,
+            num_slots=len(self.label_space),
+            protocol=VISProtocol(class_agnostic=self.class_agnostic),
+        )
+        metrics = {**table.summary(), **self._seen_and_unseen(table)}
+        self._log(table, metrics)
+        return metrics
+
+    def _check_videos(self, predictions: dict[int, PredictedTubes]) -> None:
+        missing = missing_videos(predictions, self.annotations)
+        if not missing:
+            return
+        text = (
+            f"{len(missing)} of {len(self.annotations.videos)} videos of "
+            f"{self.dataset!r} have no result, e.g. {missing[:5]}"
+        )
+        if not self.allow_missing_videos:
+            raise ValueError(
+                f"{text}; pass allow_missing_videos=True to count them as videos "
+                "without tracks"
+            )
+        MMLogger.get_current_instance().warning(
+            f"{text}; they count as videos without tracks"
+        )
+
+    def _write(self, predictions: dict[int, PredictedTubes]) -> None:
+        logger = MMLogger.get_current_instance()
+        written = write_results(self.outfile_prefix, predictions, self.annotations)
+        logger.info(
+            f"{self.dataset}: {written.num_tracks} tracks in {written.json_file}; "
+            f"submit {written.zip_file}"
+        )
+        if written.num_dropped:
+            logger.warning(
+                f"{self.dataset}: {written.num_dropped} tracks left out, because "
+                f"{self.ann_file} does not list their categories"
+            )
+        if self.annotations.ground_truth is None:
+            logger.warning(
+                f"{self.dataset}: {self.ann_file} holds no annotations, no AP computed"
+            )
+
+    def _seen_and_unseen(self, table: APTable) -> dict[str, float]:
+        """Split AP by whether a training label space has the category (Table 12)."""
+        if self.train_label_spaces is None or self.class_agnostic:
+            return {}
+        spaces = [LabelSpace.load(name) for name in self.train_label_spaces]
+        names = [space.name for space in spaces]
+        tested = [] if self.label_space.name in names else [self.label_space]
+        taxonomy = Taxonomy.from_label_spaces([*spaces, *tested])
+        seen = taxonomy.seen(names, self.label_space.name)
+        return {"AP_seen": table.ap(slots=seen), "AP_unseen": table.ap(slots=~seen)}
+
+    def _log(self, table: APTable, metrics: dict[str, float]) -> None:
+        names = ["any category"] if self.class_agnostic else self.label_space.names
+        MMLogger.get_current_instance().info(
+            f"{self.dataset}, {len(self.annotations.videos)} videos, in percent:\n"
+            f"{format_classes(class_rows(table, names))}\n{format_summary(metrics)}"
+        )
+
+
+def _to_numpy(values: Any) -> np.ndarray:
+    """Convert a tensor on any device, or a sequence, to an array."""
+    return values.cpu().numpy() if hasattr(values, "cpu") else np.asarray(values)

@@ -1,0 +1,74 @@
+"""Which frames make a clip."""
+
+import numpy as np
+import pytest
+from tmt_vis.datasets import ClipSampler
+
+
+def draw(visible, *, times=300, **options) -> list[list[int]]:
+    sampler = ClipSampler(**options)
+    visible = np.asarray(visible, dtype=bool)
+    return [sampler(visible, np.random.default_rng(seed)) for seed in range(times)]
+
+
+def test_clips_are_sorted_distinct_and_within_the_range_of_one_reference():
+    for frames in draw(np.ones(60), num_frames=4, frame_range=5):
+        assert frames == sorted(set(frames)) and len(frames) == 4
+        assert any(all(abs(f - ref) <= 5 for f in frames) for ref in frames)
+
+
+def test_every_frame_and_every_distance_occurs():
+    clips = draw(np.ones(12), num_frames=2, frame_range=3, times=600)
+    assert {f for frames in clips for f in frames} == set(range(12))
+    assert {b - a for a, b in clips} == {1, 2, 3}
+
+
+def test_one_frame_clips():
+    clips = draw(np.ones(7), num_frames=1)
+    assert {tuple(frames) for frames in clips} == {(f,) for f in range(7)}
+
+
+def test_stride_keeps_frames_on_one_grid():
+    for frames in draw(np.ones(60), num_frames=4, frame_range=20, stride=5):
+        assert {(f - frames[0]) % 5 for f in frames} == {0}
+        assert len(set(frames)) == 4
+
+
+@pytest.mark.parametrize(("frame_range", "stride"), [(1, 1), (0, 1), (20, 50)])
+def test_a_small_neighbourhood_grows_by_the_nearest_frames(frame_range, stride):
+    options = dict(num_frames=5, frame_range=frame_range, stride=stride)
+    for frames in draw(np.ones(9), **options):
+        assert frames == list(range(frames[0], frames[0] + 5))
+
+
+def test_no_frame_repeats_when_the_video_is_exactly_long_enough():
+    assert all(f == [0, 1, 2] for f in draw(np.ones(3), num_frames=3, frame_range=1))
+
+
+def test_short_videos_repeat_frames_evenly_and_in_order():
+    assert draw(np.ones(3), num_frames=7, times=1) == [[0, 0, 0, 1, 1, 2, 2]]
+    assert draw(np.ones(1), num_frames=2, times=1) == [[0, 0]]
+
+
+def test_some_instance_is_visible_in_every_clip_even_if_it_shows_once():
+    visible = np.zeros(400)
+    visible[123] = 1
+    options = dict(num_frames=2, frame_range=3, max_resample=1, times=100)
+    assert all(123 in frames for frames in draw(visible, **options))
+
+
+def test_clips_of_empty_videos_are_plain_draws():
+    clips = draw(np.zeros(30), num_frames=2)
+    assert len({tuple(frames) for frames in clips}) > 50
+
+
+def test_frames_without_object_are_sampled_too():
+    visible = np.arange(20) < 10
+    clips = draw(visible, num_frames=2, frame_range=20)
+    assert any(not visible[frames[1]] for frames in clips)
+
+
+@pytest.mark.parametrize("bad", [dict(num_frames=0), dict(frame_range=-1)])
+def test_impossible_options_are_refused(bad):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be >="):
+        ClipSampler(**bad)

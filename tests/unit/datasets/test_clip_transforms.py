@@ -1,0 +1,334 @@
+"""Loading, broadcasting and packing of clips."""
+
+import copy
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from helpers.mini_vis import (
+    Track,
+    Video,
+    box_mask,
+    frame_value,
+    moving_video,
+    object_color,
+    write_dataset,
+)
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmdet.structures.mask import BitmapMasks
+from tmt_vis.datasets import (
+    ClipIndex,
+    ClipStructureError,
+    FrameError,
+    PackClipInputs,
+    VISDataset,
+)
+
+LOAD = [dict(type="LoadClipFrames"), dict(type="LoadClipAnnotations")]
+PACK = [dict(type="PackClipInputs")]
+
+
+def broadcast(*transforms) -> list:
+    return [dict(type="ClipBroadcaster", transforms=list(transforms))]
+
+
+def make(tmp_path, videos, middle=(), **options) -> VISDataset:
+    files = write_dataset(tmp_path, videos)
+    pipeline = [*LOAD, *middle, *PACK]
+    options = dict(dict(pipeline=pipeline, num_frames=3), **files, **options)
+    return VISDataset(name="d", label_space="ytvis19", **options)
+
+
+def clip(tmp_path, video, middle=(), seed=0, **options):
+    dataset = make(tmp_path, [video], middle, **options)
+    packed = dataset[ClipIndex(0, 0, seed)]
+    return packed["inputs"], packed["data_samples"]
+
+
+def assert_masks_lie_on_their_objects(inputs, sample):
+    """Every pixel of a mask has its object's colour, every other pixel has not."""
+    truth = sample.gt_instances
+    for instance_id, masks in zip(truth.ids.tolist(), truth.masks, strict=True):
+        color = torch.tensor(object_color(instance_id), dtype=inputs.dtype)
+        shown = (inputs == color.view(1, 3, 1, 1)).all(dim=1)
+        assert torch.equal(shown, masks)
+
+
+def test_packed_clip_has_the_documented_layout(tmp_path):
+    inputs, sample = clip(tmp_path, moving_video(4, 9, height=33, width=47))
+    truth = sample.gt_instances
+    assert inputs.shape == (3, 3, 33, 47) and inputs.dtype == torch.uint8
+    assert inputs.is_contiguous() and truth.masks.is_contiguous()
+    assert truth.masks.shape == (2, 3, 33, 47) and truth.masks.dtype == torch.bool
+    assert truth.ids.tolist() == [0, 5] and truth.ids.dtype == torch.int64
+    assert truth.labels.dtype == torch.int64 and truth.present.all()
+    assert (sample.dataset, sample.label_space) == ("d", "ytvis19")
+    assert (sample.video_id, sample.video_name, sample.video_length) == (4, "v4", 9)
+    assert sample.ori_shape == sample.img_shape == (33, 47)
+    assert (sample.clip_seed, sample.num_refetch) == (0, 0)
+    values = [frame_value(t) for t in sample.frame_ids]
+    assert inputs[:, 0, -1, -1].tolist() == values
+    assert_masks_lie_on_their_objects(inputs, sample)
+
+
+def test_images_are_bgr(tmp_path):
+    inputs, sample = clip(tmp_path, moving_video(1, 3, track_ids=(7,)))
+    on_object = inputs[0][:, sample.gt_instances.masks[0, 0]]
+    assert on_object[:, 0].tolist() == list(object_color(7))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mmdet_transforms_keep_masks_on_objects_and_share_choices(tmp_path, seed):
+    middle = broadcast(
+        dict(type="RandomFlip", prob=0.5, direction=["horizontal", "vertical"]),
+        dict(
+            type="RandomChoiceResize",
+            scales=[(96, 64), (144, 96)],
+            resize_type="Resize",
+            keep_ratio=True,
+            interpolation="nearest",
+        ),
+        dict(type="RandomCrop", crop_size=(70, 50), allow_negative_crop=True),
+    )
+    inputs, sample = clip(tmp_path, moving_video(1, 12), middle, seed)
+    assert inputs.shape[-2:] == sample.img_shape == (50, 70)
+    assert_masks_lie_on_their_objects(inputs, sample)
+
+
+def test_random_choices_differ_between_clips_but_not_between_frames(tmp_path):
+    track = Track([(2, 3, 9, 7)] * 6, track_id=1)
+    middle = broadcast(
+        dict(type="RandomFlip", prob=0.5),
+        dict(type="RandomCrop", crop_size=(30, 20), allow_negative_crop=True),
+        dict(type="PhotoMetricDistortion"),
+    )
+    dataset = make(tmp_path, [Video(1, 6, [track])], middle)
+    clips = [dataset[ClipIndex(0, 0, seed)] for seed in range(8)]
+    for packed in clips:
+        masks = packed["data_samples"].gt_instances.masks
+        # The object stands still, so shared choices give the same mask in all frames.
+        assert all(torch.equal(masks[:, 0], masks[:, t]) for t in range(3))
+        assert packed["inputs"].dtype == torch.float32
+    shapes = {p["data_samples"].gt_instances.masks.numpy().tobytes() for p in clips}
+    assert len(shapes) > 3
+
+
+def test_repeated_frames_of_a_short_video_do_not_share_arrays(tmp_path):
+    middle = broadcast(dict(type="RandomFlip", prob=1.0))
+    inputs, sample = clip(tmp_path, moving_video(1, 1), middle, num_frames=4)
+    assert sample.frame_ids == [0, 0, 0, 0]
+    # Boxes flip in place: a shared array would be flipped twice.
+    assert_masks_lie_on_their_objects(inputs, sample)
+    assert torch.equal(inputs[0], inputs[3])
+
+
+def test_absent_instances_get_empty_masks_and_ids_stay_aligned(tmp_path):
+    tracks = [
+        Track([None, (2, 2, 6, 6), (2, 2, 6, 6)], track_id=8),
+        Track([(20, 2, 6, 6), None, (20, 2, 6, 6)], track_id=3),
+        Track([(2, 20, 6, 6), (2, 20, 6, 6), None], track_id=0),
+    ]
+    inputs, sample = clip(tmp_path, Video(1, 3, tracks))
+    truth = sample.gt_instances
+    assert truth.ids.tolist() == [3, 0, 8]  # first seen first
+    assert truth.present.tolist() == [
+        [True, False, True],
+        [True, True, False],
+        [False, True, True],
+    ]
+    assert_masks_lie_on_their_objects(inputs, sample)
+
+
+class CropTo(BaseTransform):
+    """Crop every frame of the clip to a fixed window, frame by frame."""
+
+    def __init__(self, windows):
+        self.windows = list(windows)
+
+    def transform(self, results):
+        for t, (x, y, w, h) in enumerate(self.windows):
+            results["img"][t] = results["img"][t][y : y + h, x : x + w]
+            masks, ids = results["gt_masks"][t], results["gt_instances_ids"][t]
+            cropped = masks.crop(np.array([x, y, x + w, y + h]))
+            kept = cropped.masks.any(axis=(1, 2)) if len(ids) else np.zeros(0, bool)
+            results["gt_masks"][t] = cropped[kept]
+            for key in ("gt_instances_ids", "gt_bboxes_labels", "gt_ignore_flags"):
+                results[key][t] = results[key][t][kept]
+        return results
+
+
+def test_instances_dropped_in_one_frame_or_in_all(tmp_path):
+    tracks = [
+        Track([(2, 2, 6, 6)] * 2, track_id=1),
+        Track([(22, 2, 6, 6)] * 2, track_id=2),
+        Track([(2, 24, 6, 6)] * 2, track_id=3),
+    ]
+    windows = [(0, 0, 30, 20), (10, 0, 30, 20)]  # the second loses track 1
+    _, sample = clip(tmp_path, Video(1, 2, tracks), [CropTo(windows)], num_frames=2)
+    truth = sample.gt_instances
+    assert truth.ids.tolist() == [1, 2]  # track 3 is outside of both
+    assert truth.present.tolist() == [[True, False], [True, True]]
+
+
+def test_crowd_regions_are_ignored_and_never_positive(tmp_path):
+    tracks = [
+        Track([(2, 2, 6, 6)] * 3, track_id=1, iscrowd=1),
+        Track([(22, 2, 6, 6)] * 3, track_id=2),
+    ]
+    _, sample = clip(tmp_path, Video(1, 3, tracks))
+    assert sample.gt_instances.ids.tolist() == [2]
+    assert sample.ignored_instances.ids.tolist() == [1]
+    assert sample.ignored_instances.masks[0, 0].sum() == 36
+
+
+def test_test_mode_gives_all_frames_and_needs_no_annotations(tmp_path):
+    pipeline = [
+        dict(type="LoadClipFrames"),
+        *broadcast(dict(type="Resize", scale=(96, 64), keep_ratio=True)),
+        *PACK,
+    ]
+    video = moving_video(1, 5)
+    inputs, sample = clip(tmp_path, video, pipeline=pipeline, test_mode=True)
+    assert inputs.shape == (5, 3, 64, 96)
+    assert sample.frame_ids == [0, 1, 2, 3, 4]
+    assert (sample.ori_shape, sample.img_shape) == ((32, 48), (64, 96))
+    assert "gt_instances" not in sample
+
+
+class DrawsEveryFrame(BaseTransform):
+    def transform(self, results):
+        results["img"] = results["img"] + np.uint8(np.random.randint(5))
+        return results
+
+
+class DrawsOnce(BaseTransform):
+    @cache_randomness
+    def _draw(self):
+        return np.random.randint(5)
+
+    def transform(self, results):
+        results["img"] = results["img"] + np.uint8(self._draw())
+        return results
+
+
+def test_randomness_that_cannot_be_shared_is_an_error(tmp_path):
+    video = moving_video(1, 3)
+    with pytest.raises(ClipStructureError, match="DrawsEveryFrame.*cache_randomness"):
+        clip(tmp_path, video, broadcast(DrawsEveryFrame()))
+    clip(tmp_path, video, broadcast(DrawsOnce()))
+    free = dict(type="ClipBroadcaster", transforms=[DrawsEveryFrame()])
+    clip(tmp_path, video, [dict(free, share_random_params=False)])
+
+
+class Renames(BaseTransform):
+    def transform(self, results):
+        results["dataset"] = "other"
+        return results
+
+
+def test_clip_level_values_must_not_be_changed_per_frame(tmp_path):
+    with pytest.raises(ClipStructureError, match="changed 'dataset'"):
+        clip(tmp_path, moving_video(1, 3), broadcast(Renames()))
+
+
+class AddsAList(BaseTransform):
+    def transform(self, results):
+        results["classes"] = ["person", "dog"]
+        return results
+
+
+def test_lists_of_another_length_are_refused(tmp_path):
+    flip = broadcast(dict(type="RandomFlip", prob=0.5))
+    with pytest.raises(ClipStructureError, match="'classes': 2.*tuple"):
+        clip(tmp_path, moving_video(1, 3), [AddsAList(), *flip])
+
+
+def test_filters_that_forget_the_ids_are_an_error(tmp_path):
+    tracks = [Track([(2, 2, 9, 9), (2, 2, 9, 9), (2, 2, 1, 1)], track_id=6)]
+    middle = broadcast(
+        dict(type="FilterAnnotations", min_gt_bbox_wh=(4, 4), keep_empty=False)
+    )
+    with pytest.raises(ClipStructureError, match="'gt_instances_ids': 1"):
+        clip(tmp_path, Video(1, 3, tracks), middle)
+
+
+def loaded(tmp_path) -> dict:
+    """Return the results dict right before packing."""
+    holder = {}
+
+    class Keep(BaseTransform):
+        def transform(self, results):
+            holder.update(copy.deepcopy(results))
+            return results
+
+    clip(tmp_path, moving_video(1, 3), [Keep()])
+    return holder
+
+
+def shrink(results):
+    results["img"][1] = results["img"][1][:16]
+
+
+def shrink_masks(results):
+    results["gt_masks"][1] = BitmapMasks(np.zeros((2, 16, 48), np.uint8), 16, 48)
+
+
+def swap_labels(results):
+    results["gt_bboxes_labels"][1] = results["gt_bboxes_labels"][1][::-1]
+
+
+def repeat_ids(results):
+    results["gt_instances_ids"][1][:] = 5
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (shrink, "one size"),
+        (shrink_masks, "masks are 16x48, the image is 32x48"),
+        (swap_labels, "reordered"),
+        (repeat_ids, "unique"),
+    ],
+)
+def test_packing_refuses_lists_that_do_not_fit(tmp_path, damage, message):
+    results = loaded(tmp_path)
+    PackClipInputs()(copy.deepcopy(results))
+    damage(results)
+    with pytest.raises(ClipStructureError, match=message):
+        PackClipInputs()(results)
+
+
+def write_jpeg_cut_in_half(path):
+    image = np.random.default_rng(0).integers(0, 255, (32, 48, 3), dtype=np.uint8)
+    data = cv2.imencode(".jpg", image)[1].tobytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+BAD_FRAMES = {
+    "cannot be read": lambda path: path.unlink(),
+    "file is empty": lambda path: path.write_bytes(b""),
+    "not a readable image": lambda path: path.write_bytes(b"no image at all"),
+    "JPEG is truncated": write_jpeg_cut_in_half,
+    "image is 8x8 .*says 32x48": lambda path: cv2.imwrite(
+        str(path), np.zeros((8, 8, 3), np.uint8)
+    ),
+}
+
+
+@pytest.mark.parametrize("message", BAD_FRAMES)
+def test_bad_frame_files_are_named_in_test_mode(tmp_path, message):
+    pipeline = [dict(type="LoadClipFrames"), *PACK]
+    dataset = make(tmp_path, [moving_video(1, 4)], pipeline=pipeline, test_mode=True)
+    BAD_FRAMES[message](tmp_path / "v1/00002.png")
+    with pytest.raises(FrameError, match=message) as error:
+        dataset[0]
+    assert "v1/00002.png" in str(error.value)
+
+
+def test_masks_decode_frame_by_frame(tmp_path):
+    _, sample = clip(tmp_path, moving_video(1, 30))
+    for t, frame_id in enumerate(sample.frame_ids):
+        expected = box_mask((1 + 2 * (frame_id % 16), 2, 8, 10))
+        np.testing.assert_array_equal(sample.gt_instances.masks[0, t], expected)

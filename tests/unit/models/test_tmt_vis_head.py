@@ -1,0 +1,315 @@
+"""The whole model: text acts, clips do not leak, every parameter learns."""
+
+import pytest
+import torch
+from helpers.tiny_model import build, head_cfg, samples
+from mmdet.registry import MODELS
+from tmt_vis.models import CheckpointTaxonomyError
+
+SHAPES = [(1, 1), (1, 5), (2, 2), (3, 2)]
+
+
+def _losses(model, **kwargs):
+    inputs, data = samples(**kwargs)
+    return model.loss(inputs, data)
+
+
+def _scores(model, inputs, data):
+    out = model.eval().predict(inputs, data)
+    return torch.stack([sample.pred_tracks.scores for sample in out])
+
+
+@pytest.mark.parametrize("clips, frames", SHAPES)
+def test_any_batch_and_length(clips, frames):
+    model = build()
+    spaces = ("ytvis19", "ovis", "ytvis19")[:clips]
+    inputs, data = samples(spaces, frames=frames, size=(32, 64))
+    losses = model.loss(inputs, data)
+    assert all(torch.isfinite(value) for value in losses.values())
+    for sample in model.eval().predict(inputs, data):
+        assert len(sample.pred_tracks.tubes) == len(sample.pred_tracks.scores) == 10
+        tube = sample.pred_tracks.tubes[0]
+        assert (tube.num_frames, tube.height, tube.width) == (frames, 50, 75)
+
+
+@pytest.mark.parametrize("num_taxonomy", [1, 2, 5, 10, 15, 20, 50, 100])
+def test_any_number_of_compiled_categories(num_taxonomy):
+    model = build(compilation=dict(num_taxonomy=num_taxonomy))
+    inputs, data = samples(size=(32, 32))
+    assert all(torch.isfinite(v) for v in model.loss(inputs, data).values())
+    out = model.eval().predict(inputs, data)
+    # OVIS has 25 categories and YouTube-VIS 40: never more than that.
+    sizes = [len(sample.pred_taxonomy.union_ids) for sample in out]
+    assert sizes == [min(num_taxonomy, 40), min(num_taxonomy, 25)]
+
+
+@pytest.mark.parametrize("num_taxonomy", [0, -3])
+def test_num_taxonomy_out_of_range(num_taxonomy):
+    with pytest.raises(ValueError, match=r"num_taxonomy \(N_T\) must be >= 1, got"):
+        build(compilation=dict(num_taxonomy=num_taxonomy))
+
+
+VARIANTS = {
+    "paper": {},
+    "baseline": dict(taxonomy_modules=False),
+    "gate": dict(compilation=dict(score_supervision="gate")),
+    "none": dict(compilation=dict(score_supervision="none")),
+    "no taxonomy loss": dict(criterion=dict(taxonomy_loss=dict(enabled=False))),
+    "extra": dict(criterion=dict(taxonomy_loss=dict(target="extra"))),
+    "all layers": dict(criterion=dict(taxonomy_loss=dict(layers="all"))),
+    "final": dict(criterion=dict(taxonomy_loss=dict(assign="final"))),
+    "first": dict(injection=dict(layers="first")),
+    "add": dict(
+        injection=dict(layers="first", layer=dict(type="TaxonomyAdditionLayer"))
+    ),
+    "concat": dict(
+        injection=dict(layers="first", layer=dict(type="TaxonomyConcatenationLayer"))
+    ),
+    "text classifier": dict(
+        classifier=dict(type="TextSimilarityClassifier"),
+        label_spaces=("ytvis19", "uvo"),
+    ),
+    "unified": dict(vocab_mode=dict(train="unified", test="unified")),
+    "shared layers": dict(compilation=dict(share_layers=True)),
+    "memory_all": dict(compilation=dict(features="memory_all")),
+    "stride8": dict(compilation=dict(features="stride8")),
+    "mask_feature": dict(compilation=dict(features="mask_feature")),
+    "zero queries": dict(query_init="zero"),
+    "naive union": dict(label_space_mask=False),
+    "layer scale": dict(
+        injection=dict(
+            layer=dict(type="TaxonomyInjectionLayer", num_heads=4, layer_scale=0.01)
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("instances", [0, 2])
+def test_every_trainable_parameter_gets_a_gradient(name, instances):
+    """DDP runs with find_unused_parameters=False, also on empty batches."""
+    model = build(**VARIANTS[name])
+    spaces = ("ytvis19", "uvo") if name == "text classifier" else ("ytvis19", "ovis")
+    losses = _losses(model, spaces=spaces, size=(32, 32), instances=instances)
+    sum(losses.values()).backward()
+    missing = [
+        key for key, value in model.named_parameters()
+        if value.requires_grad and value.grad is None
+    ]
+    assert not missing
+    if name == "none":
+        assert not model.head.tcm.score.weight.requires_grad
+
+
+def test_straight_through_gate_changes_no_value_and_feeds_the_score():
+    gate = build(compilation=dict(score_supervision="gate"))
+    bce = build()
+    bce.load_state_dict(gate.state_dict())
+    inputs, data = samples()
+    torch.testing.assert_close(_scores(gate, inputs, data), _scores(bce, inputs, data))
+    gate.train()
+    losses = gate.loss(inputs, data)
+    assert "loss_taxo_comp" not in losses
+    sum(losses.values()).backward()
+    assert gate.head.tcm.score.weight.grad.abs().sum() > 0
+
+
+def test_text_changes_predictions_at_test_time():
+    model = build()
+    inputs, data = samples()
+    before = _scores(model, inputs, data)
+    model.head.vocabulary.text_embeddings.copy_(
+        model.head.vocabulary.text_embeddings.flip(0)
+    )
+    assert not torch.allclose(before, _scores(model, inputs, data))
+
+
+def test_model_without_text_embeddings_is_an_error():
+    with pytest.raises(ValueError, match="set head.text_embeddings"):
+        MODELS.build(head_cfg(text_embeddings=None))
+
+
+def test_tcm_and_tim_belong_together():
+    with pytest.raises(ValueError, match="set both or neither"):
+        MODELS.build(head_cfg(injection=None))
+
+
+@pytest.mark.parametrize("name", ["paper", "add", "concat", "mask_feature", "unified"])
+def test_clips_of_a_batch_do_not_see_each_other(name):
+    """Neither features nor compiled taxonomy leak: not in value, not in gradient."""
+    model = build(**VARIANTS[name]).eval()
+    inputs, data = samples()
+    together = _scores(model, inputs, data)
+    alone = torch.cat(
+        [_scores(model, inputs[i : i + 1], data[i : i + 1]) for i in range(2)]
+    )
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+    swapped = _scores(model, inputs.flip(0), data[::-1])
+    torch.testing.assert_close(swapped.flip(0), together, atol=1e-5, rtol=1e-4)
+    inputs.requires_grad_()
+    features = model.extract_feat(inputs)
+    compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
+    final = model.head.decode(features, compiled, model.head.stages[-1:])[0]
+    final.class_logits[0].sum().backward()
+    assert inputs.grad[0].abs().sum() > 0 and inputs.grad[1].abs().sum() == 0
+
+
+def test_frames_of_a_clip_do_see_each_other():
+    model = build().eval()
+    inputs, data = samples(("ytvis19",), frames=3)
+    before = _scores(model, inputs, data)
+    inputs[:, 2] += 1
+    assert not torch.allclose(before, _scores(model, inputs, data))
+
+
+def test_foreign_category_gets_no_gradient_but_does_in_the_naive_union():
+    """A clip of YouTube-VIS says nothing about OVIS's sheep, except naively."""
+    inputs, data = samples(("ytvis19",))
+    grads = {}
+    for restricted in (True, False):
+        model = build(label_space_mask=restricted)
+        sum(model.loss(inputs, data).values()).backward()
+        grads[restricted] = model.head.cls_embed.weight.grad
+    foreign = ~model.head.vocabulary.class_keep(["ytvis19"])[0]
+    assert foreign.sum() == 5  # the categories only OVIS has
+    assert grads[True][:-1][foreign].eq(0).all()
+    assert grads[False][:-1][foreign].ne(0).any(1).all()
+    assert grads[True][:-1][~foreign].ne(0).any(1).all()
+
+
+def test_compilation_loss_says_nothing_about_foreign_categories():
+    model = build()
+    inputs, data = samples(("ytvis19",))
+    features = model.extract_feat(inputs)
+    compiled = model.head.compile_taxonomy(features, ["ytvis19"])
+    compiled.score_logits.retain_grad()
+    targets = [model.head.clip_targets(data[0])]
+    loss = model.head._compilation_loss(compiled, targets, ["ytvis19"])
+    loss["loss_taxo_comp"].backward()
+    foreign = ~model.head.vocabulary.class_keep(["ytvis19"])[0]
+    assert compiled.score_logits.grad[0][foreign].eq(0).all()
+
+
+def test_predictions_are_slots_of_the_evaluated_label_space():
+    model = build(label_spaces=("ytvis19", "uvo"), test_cfg=dict(max_per_video=300))
+    inputs, data = samples(("uvo", "ytvis19"), size=(32, 32))
+    uvo, ytvis = model.eval().predict(inputs, data)
+    assert 40 < uvo.pred_tracks.labels.max() < 81
+    assert ytvis.pred_tracks.labels.max() < 40
+
+
+def test_other_is_never_compiled_but_classified():
+    """UVO's "other" has no meaning for a text encoder (A22)."""
+    model = build(label_spaces=("uvo",), compilation=dict(num_taxonomy=100))
+    inputs, data = samples(("uvo",), size=(32, 32))
+    out = model.eval().predict(inputs, data)[0]
+    other = model.head.vocabulary.taxonomy.names.index("other")
+    assert len(out.pred_taxonomy.union_ids) == 80
+    assert other not in out.pred_taxonomy.union_ids
+    assert model.head.class_keep(["uvo"])[0, other]
+
+
+def test_unknown_label_space():
+    model = build()
+    inputs, data = samples(("uvo",))
+    with pytest.raises(KeyError, match="not part of the model's taxonomy"):
+        model.loss(inputs, data)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_training_step(dtype):
+    model = build()
+    inputs, data = samples()
+    with torch.autocast("cpu", dtype=dtype):
+        losses = model.loss(inputs, data)
+    full = model.loss(inputs, data)
+    for key, value in losses.items():
+        assert value.dtype == torch.float32 and torch.isfinite(value)
+        assert value.item() == pytest.approx(full[key].item(), rel=0.2, abs=0.05)
+    sum(losses.values()).backward()
+
+
+def test_chunked_frames_give_the_same_tracks():
+    model = build().eval()
+    inputs, data = samples(("ytvis19",), frames=5)
+    whole = model.predict(inputs, data)[0].pred_tracks
+    model.frames_per_chunk = 2
+    model.head.track_decoding = type(model.head.track_decoding)(
+        max_per_video=10, frames_per_chunk=2
+    )
+    chunked = model.predict(inputs, data)[0].pred_tracks
+    torch.testing.assert_close(whole.scores, chunked.scores)
+    assert torch.equal(whole.labels, chunked.labels)
+    assert whole.tubes == chunked.tubes
+
+
+# ------------------------------------------------------------------ checkpoints
+
+
+def test_state_dict_round_trip():
+    model, other = build(0), build(1)
+    other.load_state_dict(model.state_dict())
+    inputs, data = samples()
+    assert torch.equal(_scores(model, inputs, data), _scores(other, inputs, data))
+
+
+def test_checkpoint_of_another_taxonomy():
+    state = build(label_spaces=("ytvis19",)).state_dict()
+    with pytest.raises(CheckpointTaxonomyError, match="trained on label spaces"):
+        build().load_state_dict(state, strict=False)
+
+
+def test_checkpoint_of_the_same_spaces_in_another_order():
+    state = build(label_spaces=("ovis", "ytvis19")).state_dict()
+    with pytest.raises(CheckpointTaxonomyError, match="first difference: union_id 1"):
+        build().load_state_dict(state, strict=False)
+
+
+def test_checkpoint_of_another_text_encoder():
+    wider = dict(encoder=dict(type="HashTextEncoder", dim=16), template="{}")
+    state = build(text_embeddings=wider).state_dict()
+    with pytest.raises(CheckpointTaxonomyError, match="text encoder of the checkpoint"):
+        build().load_state_dict(state, strict=False)
+
+
+def test_wrong_embedding_width_names_the_remedy():
+    model = build()
+    model.head.vocabulary.text_embeddings = torch.zeros(45, 7)
+    inputs, data = samples()
+    with pytest.raises(ValueError, match="built for text embeddings of width 24"):
+        model.loss(inputs, data)
+
+
+@pytest.mark.parametrize("prefix", ["panoptic_head.", "track_head."])
+def test_warm_start_from_mmdet(prefix, caplog):
+    """All of Mask2Former is taken over; its classifier has other rows."""
+    source = build(0, taxonomy_modules=False, label_spaces=("coco",))
+    state = {
+        key.replace("head.", prefix, 1) if key.startswith("head.") else key: value
+        for key, value in source.state_dict().items()
+        if "vocabulary" not in key
+    }
+    model = build(1)
+    with caplog.at_level("WARNING"):
+        result = model.load_state_dict(state, strict=False)
+    assert not result.unexpected_keys
+    new = ("head.tcm.", "head.tim.", "head.vocabulary.", "head.cls_embed.")
+    assert all(key.startswith(new) for key in result.missing_keys)
+    a, b = source.state_dict(), model.state_dict()
+    key = "head.transformer_decoder.layers.0.cross_attn.attn.in_proj_weight"
+    assert torch.equal(a[key], b[key])
+
+
+def test_extra_prediction_cannot_follow_concatenation():
+    with pytest.raises(ValueError, match="replace_aux0"):
+        build(
+            injection=dict(
+                layers="first", layer=dict(type="TaxonomyConcatenationLayer")
+            ),
+            criterion=dict(taxonomy_loss=dict(target="extra")),
+        )
+
+
+def test_injection_once_only_layers_reject_all():
+    with pytest.raises(ValueError, match="injection.layers='first'"):
+        build(injection=dict(layer=dict(type="TaxonomyAdditionLayer")))

@@ -1,0 +1,117 @@
+"""Compositing: masks are what can be seen, to the pixel."""
+
+import numpy as np
+import pytest
+
+
+def _sprite(colour, x, y, *, slot=0, size=20.0, frames=1, step=0.0):
+    from sprite_vis.motion import Pose
+    from sprite_vis.scene import Sprite
+
+    patch = np.zeros((33, 33, 4), np.uint8)
+    patch[2:-2, 2:-2] = (*colour, 255)
+    poses = [Pose(x + step * t, y, size, 0.0, False, 0.0, 0.0) for t in range(frames)]
+    return Sprite(slot, patch, 1.0, poses)
+
+
+def test_the_front_sprite_hides_the_one_behind():
+    from sprite_vis.scene import draw_frame
+
+    background = np.full((40, 50, 3), 100, np.uint8)
+    behind = _sprite((255, 0, 0), 20, 20)
+    front = _sprite((0, 255, 0), 26, 20)
+    frame = draw_frame(background, [behind, front], 0)
+    assert frame.owner[20, 26] == 1
+    assert frame.owner[20, 14] == 0
+    assert frame.owner[2, 2] == -1
+    # both have the same size, so only the hidden one has lost pixels
+    seen = [np.count_nonzero(frame.owner == i) for i in range(2)]
+    assert seen[1] == frame.full_areas[1] == frame.full_areas[0]
+    assert 0 < seen[0] < frame.full_areas[0]
+    # the picture says the same as the masks
+    assert (frame.image[20, 26] == (0, 255, 0)).all()
+    assert (frame.image[20, 14] == (255, 0, 0)).all()
+
+
+def test_masks_follow_the_colours_of_the_picture():
+    from sprite_vis.scene import draw_frame
+
+    background = np.zeros((41, 53, 3), np.uint8)
+    sprites = [_sprite((255, 0, 0), 18.3, 19.7), _sprite((0, 0, 255), 30.1, 22.4)]
+    frame = draw_frame(background, sprites, 0)
+    # half-transparent rims included: a pixel is the sprite's that gave it most
+    red, blue = frame.image[..., 0].astype(int), frame.image[..., 2].astype(int)
+    assert np.array_equal(frame.owner == 1, blue >= 128)
+    assert np.array_equal(frame.owner == 0, (red >= 128) & (blue < 128))
+
+
+def test_a_sprite_outside_the_frame_leaves_no_trace():
+    from sprite_vis.scene import draw_frame
+
+    background = np.full((40, 50, 3), 7, np.uint8)
+    frame = draw_frame(background, [_sprite((255, 0, 0), -60, 20)], 0)
+    assert (frame.image == 7).all()
+    assert (frame.owner == -1).all()
+    assert frame.full_areas.tolist() == [0]
+
+
+@pytest.mark.parametrize("dataset", ["ytvis19", "ovis", "uvo"])
+def test_visible_masks_of_a_video_are_disjoint(dataset, source):
+    from sprite_vis.styles import STYLES
+    from sprite_vis.video import MIN_VISIBLE_AREA, compose_video
+
+    video = compose_video(
+        dataset,
+        STYLES[dataset],
+        first_slot=0,
+        slots=[0, 1, 2],
+        source=source,
+        hw=(96, 160),
+        num_frames=6,
+        rng=np.random.default_rng(5),
+    )
+    assert video.masks.shape == (len(video.slots), 6, 96, 160)
+    assert video.masks.sum(axis=0).max() == 1
+    areas = video.masks.sum(axis=(2, 3))
+    assert (areas <= video.full_areas).all()
+    assert areas[areas > 0].min() >= MIN_VISIBLE_AREA
+    assert video.masks.any(axis=(1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("hw", [(33, 47), (97, 161), (64, 32)])
+@pytest.mark.parametrize("num_frames", [1, 2])
+def test_odd_sizes_and_single_frames(hw, num_frames, source):
+    from sprite_vis.styles import STYLES
+    from sprite_vis.video import compose_video
+
+    for dataset, style in STYLES.items():
+        video = compose_video(
+            dataset,
+            style,
+            first_slot=0,
+            slots=[0],
+            source=source,
+            hw=hw,
+            num_frames=num_frames,
+            rng=np.random.default_rng(1),
+        )
+        assert [image.shape for image in video.images] == [(*hw, 3)] * num_frames
+        assert video.masks.shape[1:] == (num_frames, *hw)
+        assert video.slots.count(0) == len(video.slots) > 0
+
+
+def test_a_visitor_is_out_at_one_end():
+    from sprite_vis.motion import MotionRange, plan_motion
+
+    always = MotionRange((0.3, 0.3), (0.01, 0.02), visit_ratio=1.0, spin=0.0)
+    for seed in range(10):
+        poses = plan_motion(
+            always,
+            anchor=np.array([60.0, 40.0]),
+            num_frames=8,
+            hw=(96, 160),
+            rng=np.random.default_rng(seed),
+        )
+        ends = sorted((poses[0], poses[-1]), key=lambda pose: abs(pose.x - 60))
+        assert ends[0].x == pytest.approx(60)
+        assert ends[1].x < -0.5 * ends[1].size
