@@ -14,8 +14,8 @@ from typing import Any
 
 import cv2
 from sprite_vis import GenerationConfig, generate
+from sprite_vis.config import CHOICES
 from sprite_vis.contact_sheet import write_contact_sheet
-from sprite_vis.generate import CHOICES
 from sprite_vis.layouts import LAYOUTS
 
 
@@ -30,10 +30,7 @@ def _parse_size(text: str) -> tuple[int, int]:
 
 def _parse_args() -> argparse.Namespace:
     defaults = GenerationConfig()
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="empty or new folder")
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument(
@@ -48,7 +45,7 @@ def _parse_args() -> argparse.Namespace:
         type=_parse_size,
         default=(defaults.height, defaults.width),
         metavar="HxW",
-        help="pixels",
+        help="height and width in pixels",
     )
     parser.add_argument("--frames", type=int, default=defaults.frames, metavar="T")
     parser.add_argument(
@@ -60,8 +57,8 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--counts",
         choices=CHOICES["counts"],
-        default="official",
-        help="spelling of the run lengths in the annotation files",
+        default=defaults.counts,
+        help="run lengths in the annotation files: compressed or plain",
     )
     parser.add_argument(
         "--contact-sheet",
@@ -82,19 +79,9 @@ def _show_progress(what: str, done: int, total: int) -> None:
 
 
 def _print_summary(card: dict[str, Any]) -> None:
-    head = (
-        "dataset",
-        "split",
-        "videos",
-        "frames",
-        "objects",
-        "obj/video",
-        "masks",
-        "unseen",
-        "classes",
-        "shared",
-    )
-    print(("{:<9}{:<7}" + "{:>10}" * 8).format(*head))
+    layout = "{:<9}{:<7}" + "{:>10}" * 8
+    head = "dataset split videos frames objects obj/video masks unseen classes shared"
+    print(layout.format(*head.split()))
     for name, dataset in card["datasets"].items():
         for split in ("train", "val"):
             numbers = dataset[split]
@@ -110,7 +97,7 @@ def _print_summary(card: dict[str, Any]) -> None:
                 len(dataset["classes"]),
                 len(dataset["shared_with"]),
             )
-            print(("{:<9}{:<7}" + "{:>10}" * 8).format(*row))
+            print(layout.format(*row))
     for name, dataset in card["datasets"].items():
         marks = [
             f"{c}*" if c in dataset["shared_with"] else c for c in dataset["classes"]

@@ -40,11 +40,8 @@ from tmt_vis.text import (
 )
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_input_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which prompts to encode, and with what."""
     parser.add_argument(
         "--label-spaces",
         nargs="+",
@@ -67,6 +64,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=[DEFAULT_TEMPLATE],
         help="one template, or several to average (default: %(default)s)",
     )
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says where the vectors go and what to print."""
     parser.add_argument(
         "--out", type=Path, help="folder to write to (default: $TMT_VIS_CACHE or data)"
     )
@@ -85,7 +86,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--list", action="store_true", help="list label spaces and embedding files"
     )
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_input_options(parser)
+    add_output_options(parser)
     args = parser.parse_args(argv)
+    args.argv = sys.argv[1:] if argv is None else argv
     if not args.list and not args.label_spaces:
         parser.error("give --label-spaces, or --list")
     return args
@@ -128,7 +139,7 @@ def make_files(
         print(f"all {len(prompts)} prompts are there already: {store.files[0]} ...")
         return
     print(f"{len(missing)} of {len(prompts)} prompts are missing; encoding them all")
-    words = ["python", "tools/text_embeddings.py", *(args.argv or sys.argv[1:])]
+    words = ["python", "tools/text_embeddings.py", *args.argv]
     embeddings = make_text_embeddings(
         encoder,
         label_spaces,
@@ -157,10 +168,9 @@ def print_nearest(args: argparse.Namespace, cfg: dict[str, Any]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit status."""
-    args = parse_args(argv)
-    args.argv = argv
-    folders = [*default_folders(), *([args.out] if args.out else [])]
     try:
+        args = parse_args(argv)
+        folders = [*default_folders(), *([args.out] if args.out else [])]
         if args.list:
             list_everything(folders)
             return 0

@@ -4,7 +4,7 @@ Importing the package registers every component with mmdet's registries; a confi
 so with ``custom_imports = dict(imports=["tmt_vis"])``.
 """
 
-from tmt_vis import assigners, datasets, models
+from tmt_vis import assigners, datasets, engine, evaluation, models
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "assigners", "datasets", "models"]
+__all__ = ["__version__", "assigners", "datasets", "engine", "evaluation", "models"]

@@ -88,9 +88,7 @@ def annotations(videos: Sequence[Video], form: str = "compressed") -> list[dict]
                     video_id=video.video_id,
                     category_id=track.category_id,
                     iscrowd=track.iscrowd,
-                    segmentations=[
-                        encode(m, form) if m.any() else None for m in masks
-                    ],
+                    segmentations=[encode(m, form) if m.any() else None for m in masks],
                     bboxes=[None if b is None else list(b) for b in track.boxes],
                     areas=[int(m.sum()) or None for m in masks],
                 )
@@ -116,7 +114,7 @@ def native_json(
             )
             for v in videos
         ],
-        categories=list(categories),
+        categories=[dict(category) for category in categories],
         annotations=annotations(videos, form),
     )
 

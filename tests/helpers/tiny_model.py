@@ -66,9 +66,7 @@ def head_cfg(
             ),
             injection=dict(
                 layers="all",
-                layer=dict(
-                    type="TaxonomyInjectionLayer", num_heads=4, ffn_channels=32
-                ),
+                layer=dict(type="TaxonomyInjectionLayer", num_heads=4, ffn_channels=32),
             ),
         )
     return _merge(cfg, overrides)

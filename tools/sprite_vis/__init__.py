@@ -5,6 +5,7 @@ and takes every category name and id from ``tmt_vis.taxonomy``.
 """
 
 from .catalogue import Catalogue, select_classes
-from .generate import GenerationConfig, generate
+from .config import GenerationConfig
+from .generate import generate
 
 __all__ = ["Catalogue", "GenerationConfig", "generate", "select_classes"]

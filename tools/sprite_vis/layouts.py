@@ -19,7 +19,6 @@ class Layout:
     image_dirs: dict[str, str]
     name_video: Callable[[np.random.Generator], str]
     name_frame: Callable[[int, int], str]  # (start index, t) -> file name
-    compressed: bool  # RLE counts as string; else as a list of run lengths
     id_steps: int = 1  # video ids advance by 1 .. id_steps
     starts: bool = False  # videos are cuts: `start_idx`, `ytid` and `label` keys
     occlusion: bool = False  # annotations carry a level per frame
@@ -40,7 +39,6 @@ def _youtube_vis(folder: str, train_file: str, val_file: str) -> Layout:
         image_dirs={"train": "train/JPEGImages", "val": "valid/JPEGImages"},
         name_video=_hex_name(10),
         name_frame=lambda start, t: f"{5 * t:05d}.jpg",  # every fifth frame is labelled
-        compressed=True,
     )
 
 
@@ -55,7 +53,6 @@ LAYOUTS: dict[str, Layout] = {
         image_dirs={"train": "train", "val": "valid"},
         name_video=_hex_name(8),
         name_frame=lambda start, t: f"img_{t + 1:07d}.jpg",
-        compressed=True,
         occlusion=True,
     ),
     "uvo": Layout(
@@ -67,7 +64,6 @@ LAYOUTS: dict[str, Layout] = {
         image_dirs=dict.fromkeys(SPLITS, "uvo_videos_dense_frames"),
         name_video=_youtube_name,
         name_frame=lambda start, t: f"{start + t}.png",
-        compressed=True,
         id_steps=9,
         starts=True,
     ),

@@ -22,7 +22,10 @@ class PatchSource(Protocol):
     def draw(
         self, dataset: str, slot: int, *, size: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, float]:
-        """Return an RGBA patch (P, P, 4) and the aspect to draw it with."""
+        """Return an RGBA patch (size, size, 4) uint8 and the aspect to draw it with.
+
+        Colours are multiplied by alpha; the aspect is width over height.
+        """
 
 
 @dataclass(frozen=True)

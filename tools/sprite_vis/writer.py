@@ -44,7 +44,7 @@ class SplitWriter:
         label_space: the dataset's official categories, all of which are listed.
         split: 'train' or 'val'.
         rng: source of video names and of the gaps between sparse video ids.
-        counts: 'official', or 'string' or 'list' to force one spelling of the RLE.
+        counts: 'string' for compressed RLE, as in the official files, or 'list'.
     """
 
     def __init__(
@@ -54,18 +54,14 @@ class SplitWriter:
         label_space: LabelSpace,
         split: str,
         rng: np.random.Generator,
-        counts: str = "official",
+        counts: str = "string",
     ) -> None:
         self.layout = LAYOUTS[label_space.name]
         self.label_space = label_space
         self.split = split
         self._out_dir = out_dir
         self._rng = rng
-        self._compressed = {
-            "official": self.layout.compressed,
-            "string": True,
-            "list": False,
-        }[counts]
+        self._compressed = counts == "string"
         self.videos: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
 

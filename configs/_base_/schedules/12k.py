@@ -1,4 +1,7 @@
-"""12k iterations of 16 clips: our suggestion for two datasets (A18, unverified)."""
+"""12k iterations of 16 clips: the released code's UVO + YouTube-VIS 2019 run.
+
+We use it for any two datasets; the paper gives no schedule (A18, unverified).
+"""
 
 _base_ = "./16k.py"
 

@@ -11,11 +11,26 @@ optim_wrapper = dict(
         type="AdamW", lr=1e-4, weight_decay=0.05, eps=1e-8, betas=(0.9, 0.999)
     ),
     paramwise_cfg=dict(
+        # The longest key that occurs in a parameter's name wins, and norm_decay_mult
+        # then no longer applies: the norms of a Swin backbone need keys of their own,
+        # longer than "backbone". ResNet's norms are frozen.
         custom_keys={
             "backbone": dict(lr_mult=0.1, decay_mult=1.0),
+            "backbone.norm": dict(lr_mult=0.1, decay_mult=0.0),
+            "patch_embed.norm": dict(lr_mult=0.1, decay_mult=0.0),
+            "downsample.norm": dict(lr_mult=0.1, decay_mult=0.0),
+            ".norm1.weight": dict(lr_mult=0.1, decay_mult=0.0),
+            ".norm1.bias": dict(lr_mult=0.1, decay_mult=0.0),
+            ".norm2.weight": dict(lr_mult=0.1, decay_mult=0.0),
+            ".norm2.bias": dict(lr_mult=0.1, decay_mult=0.0),
+            "relative_position_bias_table": dict(lr_mult=0.1, decay_mult=0.0),
+            # Embeddings of the head. The pixel decoder's level_encoding is decayed,
+            # as in the reference, where it is a bare parameter.
             "query_embed": dict(decay_mult=0.0),
             "query_feat": dict(decay_mult=0.0),
             "level_embed": dict(decay_mult=0.0),
+            "rank_pos": dict(decay_mult=0.0),
+            "textless": dict(decay_mult=0.0),
         },
         norm_decay_mult=0.0,
     ),

@@ -133,7 +133,7 @@ class AnnotationFile:
             return space.check_categories(data["categories"])
         except TaxonomyError as error:
             raise self._error(
-                "categories", str(error), "or choose another label_space"
+                "categories", str(error), f"label_space is {space.name!r} here"
             ) from error
 
     def _read_videos(self, data: Mapping) -> list[VideoEntry]:

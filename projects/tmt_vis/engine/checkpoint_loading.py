@@ -1,6 +1,8 @@
 """Loading checkpoints without executing anything they contain."""
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +34,20 @@ def load_weights_only(
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
-    try:
+    with _explained(str(path)):
         return torch.load(path, map_location=map_location, weights_only=True)
+
+
+@contextmanager
+def _explained(source: str) -> Iterator[None]:
+    try:
+        yield
     except pickle.UnpicklingError as error:
         raise UnsafeCheckpointError(
-            f"{path} holds pickled Python objects, and loading them executes code from "
-            "the file; only tensors and plain values are loaded here. If you wrote the "
-            "file yourself, or trust who did, extract its weights once: "
-            f"python tools/publish_checkpoint.py {path} --trust-local. "
+            f"{source} holds pickled Python objects, and loading them executes code "
+            "from the file; only tensors and plain values are loaded here. If you "
+            "wrote it yourself, or trust who did, extract the weights of the local "
+            "file once: python tools/publish_checkpoint.py FILE --trust-local. "
             f"(torch: {_first_reason(error)})"
         ) from error
 
@@ -82,6 +90,7 @@ def load_from_http(
 
 
 def _load_url(url: str, map_location: Any, model_dir: str | None) -> Any:
-    return torch.hub.load_state_dict_from_url(
-        url, model_dir=model_dir, map_location=map_location, weights_only=True
-    )
+    with _explained(url):
+        return torch.hub.load_state_dict_from_url(
+            url, model_dir=model_dir, map_location=map_location, weights_only=True
+        )

@@ -51,7 +51,10 @@ class NonFiniteLossHook(Hook):
         if not outputs:
             return
         values = torch.stack(
-            [torch.as_tensor(value).detach().float().mean() for value in outputs.values()]
+            [
+                torch.as_tensor(value).detach().float().mean()
+                for value in outputs.values()
+            ]
         )
         bad_ranks = (~values.isfinite()).any().int()
         all_reduce(bad_ranks, "sum")

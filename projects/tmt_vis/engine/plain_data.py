@@ -29,8 +29,11 @@ _ATOMS = {
 }
 
 
-class PlainDataError(TypeError):
-    """A value that cannot be stored without pickling its class."""
+class PlainDataError(ValueError):
+    """A value that cannot be stored without pickling its class.
+
+    Not a TypeError: `Runner.call_hook` catches those and raises a plain TypeError.
+    """
 
 
 def _encode_array(array: np.ndarray, path: str) -> dict[str, Any]:
@@ -124,7 +127,8 @@ def to_plain(value: Any, path: str) -> Any:
         return to_plain(number, path)
     if isinstance(value, dict):
         return _map_dict(
-            value, lambda key, item: (to_plain(key, path), to_plain(item, _at(path, key)))
+            value,
+            lambda key, item: (to_plain(key, path), to_plain(item, _at(path, key))),
         )
     if type(value) in (list, tuple):
         return type(value)(

@@ -56,10 +56,16 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
     """
 
     def __init__(
-        self, runner: Runner, dataloader: DataLoader | dict, max_iters: int, **kwargs: Any
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        max_iters: int,
+        **kwargs: Any,
     ) -> None:
         super().__init__(runner, dataloader, max_iters, **kwargs)
-        self._sampler = find_resumable_sampler(self.dataloader)
+        find_resumable_sampler(self.dataloader)  # now, not when a run must be resumed
+        self._dataloader_cfg = dataloader
+        self._data_seed = runner.seed
 
     def run(self) -> nn.Module:
         """Train until `max_iters`.
@@ -82,10 +88,25 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
         return self.runner.model
 
     def _continue_data(self) -> None:
-        self._sampler.set_start(self._iter)
+        if self.runner.seed != self._data_seed:
+            self._rebuild_dataloader()
+        find_resumable_sampler(self.dataloader).set_start(self._iter)
         # The old iterator asked the sampler for its first batches when it was made.
         self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader)
         self.runner.logger.info(f"data continue after {self._iter} iterations")
+
+    def _rebuild_dataloader(self) -> None:
+        """Build the data again under the seed of the checkpoint.
+
+        Without `randomness.seed` in the config every start draws a seed; the loader
+        was built with this one before the checkpoint's was known.
+        """
+        randomness = self.runner.cfg.get("randomness") or {}
+        self.dataloader = self.runner.build_dataloader(
+            self._dataloader_cfg,
+            seed=self.runner.seed,
+            diff_rank_seed=randomness.get("diff_rank_seed", False),
+        )
 
     def _is_validation_due(self) -> bool:
         if self.runner.val_loop is None or self._iter < self.val_begin:

@@ -82,8 +82,33 @@ def decode_tracks(
     limit = decoding.limit(sample.label_space)
     scores, slots, queries = rank_tracks(slot_probs, limit)
     unique, position = queries.unique(return_inverse=True)
+    tubes = decode_tubes(mask_embeds[unique], mask_features, sample, decoding)
+    tracks = InstanceData(scores=scores.cpu(), labels=slots.cpu())
+    tracks.queries = queries.cpu()
+    tracks.tubes = [tubes[i] for i in position.tolist()]
+    return tracks
+
+
+@torch.no_grad()
+def decode_tubes(
+    mask_embeds: Tensor,
+    mask_features: Tensor,
+    sample: ClipDataSample,
+    decoding: TrackDecoding,
+) -> list[TubeRLE]:
+    """Decode the masks of some queries of one video.
+
+    Args:
+        mask_embeds: ``(k, C)``.
+        mask_features: ``(T, C, H, W)``.
+        sample: whose metainfo holds the sizes.
+        decoding: gives the frames decoded at a time.
+
+    Returns:
+        k tubes of T frames at the original size.
+    """
     chunks = decode_masks(
-        mask_embeds[unique],
+        mask_embeds,
         mask_features,
         padded_size=sample.batch_input_shape,
         image_size=sample.img_shape,
@@ -91,8 +116,4 @@ def decode_tracks(
         frames_per_chunk=decoding.frames_per_chunk,
     )
     parts = [encode_tubes(chunk.cpu().numpy()) for chunk in chunks]
-    tubes = [TubeRLE.concat(list(pieces)) for pieces in zip(*parts, strict=True)]
-    tracks = InstanceData(scores=scores.cpu(), labels=slots.cpu())
-    tracks.queries = queries.cpu()
-    tracks.tubes = [tubes[i] for i in position.tolist()]
-    return tracks
+    return [TubeRLE.concat(list(pieces)) for pieces in zip(*parts, strict=True)]

@@ -126,4 +126,4 @@ class OpenCLIPTextEncoder(TextEncoder):
             self._loaded = self._load()
         model, tokenize = self._loaded
         with torch.inference_mode():
-            return model.encode_text(tokenize(list(prompts)), normalize=True).numpy()
+            return model.encode_text(tokenize(list(prompts))).numpy()

@@ -1,8 +1,8 @@
 """TextEmbeddings: the vectors of many prompts, and their file.
 
 A file is an .npz without pickled objects: ``header`` (JSON as UTF-8 bytes, prompts
-included) and ``vectors``. Its name is content-addressed by what went in, so the same request always
-gives the same name and two requests never share one.
+included) and ``vectors``. Its name is content-addressed by what went in, so the same
+request always gives the same name and two requests never share one.
 """
 
 import hashlib

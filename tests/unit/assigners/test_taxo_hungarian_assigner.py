@@ -33,7 +33,9 @@ def _batch(counts=(2, 3), stages=3, queries=6, frames=2, categories=5):
 def _reference_cost(logits, embeds, features, target):
     """One stage of one clip, from full masks, term by term."""
     masks = mask_logits(embeds[None], features[None])[0]  # (Q, T, H, W)
-    points = POINTS.matching_points(masks.device, clip_generator(target.seed, masks.device))
+    points = POINTS.matching_points(
+        masks.device, clip_generator(target.seed, masks.device)
+    )
     read = lambda m: sample_points(m, points.expand(len(m), -1, -1)).flatten(1)
     queries, truth = read(masks), read(target.masks.float())
     cost = torch.empty(len(queries), len(truth))

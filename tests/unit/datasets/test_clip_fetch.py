@@ -8,8 +8,9 @@ import torch
 from helpers.mini_vis import moving_video, write_dataset
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import pseudo_collate
-from tmt_vis.datasets import ClipFetchError, ClipIndex, VISDataset
 from torch.utils.data import DataLoader
+
+from tmt_vis.datasets import ClipFetchError, ClipIndex, VISDataset
 
 AUGMENT = dict(
     type="ClipBroadcaster",
@@ -128,7 +129,7 @@ def test_none_of_a_wrapped_transform_replaces_the_clip(tmp_path, caplog):
 def test_replacements_are_pure_too(tmp_path):
     dataset = make(tmp_path, max_refetch=2)
     (tmp_path / "v0/00003.png").write_bytes(b"")
-    indices = [ClipIndex(0, 0, seed) for seed in range(40)]
+    indices = [ClipIndex(0, 0, seed) for seed in range(8)]
     first = [digest(dataset[index]) for index in indices]
     assert dataset.refetches["frame"] > 0
     assert first == [digest(dataset[index]) for index in indices]
@@ -142,6 +143,14 @@ def test_broken_frames_are_replaced_and_counted(tmp_path):
     assert [s.video_id for s in samples] == [0] * 4
     assert [s.num_refetch for s in samples] == [1] * 4
     assert dataset.refetches == {"frame": 4}
+
+
+def test_a_replacement_from_the_same_video_has_other_frames(tmp_path):
+    dataset = make(tmp_path, PIPELINE[:2] + PIPELINE[3:], num_videos=1)
+    (tmp_path / "v0/00003.png").unlink()
+    samples = [dataset[ClipIndex(0, 0, seed)]["data_samples"] for seed in range(20)]
+    assert all(3 not in sample.frame_ids for sample in samples)
+    assert dataset.refetches["frame"] > 0
 
 
 def test_replacing_stops_after_max_refetch(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tmt_vis.datasets import ClipSampler
 
 
@@ -21,6 +22,9 @@ def test_every_frame_and_every_distance_occurs():
     clips = draw(np.ones(12), num_frames=2, frame_range=3, times=600)
     assert {f for frames in clips for f in frames} == set(range(12))
     assert {b - a for a, b in clips} == {1, 2, 3}
+    first = sum(frames[0] == 0 for frames in clips)
+    last = sum(frames[-1] == 11 for frames in clips)
+    assert abs(first - last) < 16 < first / 4  # mirrored borders, about 81 each
 
 
 def test_one_frame_clips():

@@ -2,13 +2,15 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from helpers.mini_vis import Track, Video, native_json, write_json
 from mmdet.registry import DATASETS
-from tmt_vis.datasets import ClipIndex, MultiDatasetVideoDataset
 
+from tmt_vis.datasets import ClipIndex, MultiDatasetVideoDataset
+from tmt_vis.taxonomy import LabelSpace
 
 
 class Identity:
@@ -94,3 +96,14 @@ def test_wrong_mixtures_are_refused(tmp_path):
         MultiDatasetVideoDataset(dict(b=built))
 
 
+def test_two_label_spaces_of_one_name_are_refused(tmp_path):
+    space = LabelSpace.load("ytvis19")
+    fewer = replace(space, categories=space.categories[:9])
+    datasets = dict(
+        a=config(tmp_path, "a", 1, "ytvis19"),
+        b=dict(config(tmp_path, "b", 1, "ytvis19"), label_space=fewer),
+    )
+    with pytest.raises(ValueError, match="'a' and 'b' use two different label spaces"):
+        MultiDatasetVideoDataset(datasets)
+    same = dict(config(tmp_path, "b", 1, "ytvis19"), label_space=space)
+    assert len(MultiDatasetVideoDataset(dict(datasets, b=same))) == 2

@@ -11,6 +11,7 @@ from helpers.mini_vis import (
     native_json,
     write_json,
 )
+
 from tmt_vis.datasets import AnnotationError, VISDataset
 from tmt_vis.datasets.segmentation import decode
 from tmt_vis.taxonomy import LabelSpace
@@ -107,6 +108,14 @@ def test_null_annotations_are_fine_for_test_and_an_error_for_training(tmp_path):
     assert len(read(tmp_path, data, test_mode=True)) == 1
 
 
+def test_test_mode_reads_annotations_only_on_request(tmp_path):
+    data = native_json([moving_video(1, 4)])
+    dataset = read(tmp_path, data, test_mode=True)
+    assert dataset.index.frame(0, 0).instances == ()
+    dataset = read(tmp_path, data, test_mode=True, load_gt=True)
+    assert len(dataset.index.frame(0, 0).instances) == 2
+
+
 @pytest.mark.parametrize(("listed", "expected"), [(3, [1, 1, 1, 0]), (5, [1] * 4)])
 def test_declared_length_may_differ_from_the_file_list(tmp_path, listed, expected):
     video = moving_video(1, 4, track_ids=(3,), extra={})
@@ -191,5 +200,3 @@ def test_degenerate_polygons_have_no_pixels(tmp_path):
     data["annotations"][0]["segmentations"][0] = [[1, 1, 30, 30]]
     dataset = read(tmp_path, data)
     assert dataset.index.visible_in(0).tolist() == [False, True]
-
-

@@ -36,9 +36,7 @@ def test_restricted_category_has_no_probability_and_no_gradient():
     restricted = restrict_logits(logits, keep)
     assert restricted.softmax(-1)[0, 0, :, 1].eq(0).all()
     classes = torch.full((1, 2, 3), 4)
-    loss = class_loss(
-        restricted, classes, no_object_weight=0.1, norm=torch.tensor(1.0)
-    )
+    loss = class_loss(restricted, classes, no_object_weight=0.1, norm=torch.tensor(1.0))
     loss.sum().backward()
     assert logits.grad[0, 0, :, 1].eq(0).all() and logits.grad[0, 1, :, 0].eq(0).all()
     assert logits.grad[0, 0, :, 0].ne(0).all()
@@ -98,8 +96,9 @@ def test_criterion_names_and_weights():
     predictions, targets, matches, stages = _case()
     losses = _criterion()(predictions, targets, matches, stages)
     assert set(losses) == {
-        f"{prefix}loss_{term}" for prefix in ("d0.", "") for term in
-        ("cls", "mask", "dice")
+        f"{prefix}loss_{term}"
+        for prefix in ("d0.", "")
+        for term in ("cls", "mask", "dice")
     }
     doubled = dict(WEIGHTS, mask=10.0)
     other = SetCriterion(loss_weights=doubled, points=PointSampler(num_points=64))
@@ -172,7 +171,10 @@ def _plan(injected=(0, 1, 2), **taxo):
 def test_baseline_plan_is_mask2former():
     stages = _plan(injected=())
     assert [s.class_name for s in stages] == [
-        "d0.loss_cls", "d1.loss_cls", "d2.loss_cls", "loss_cls",
+        "d0.loss_cls",
+        "d1.loss_cls",
+        "d2.loss_cls",
+        "loss_cls",
     ]
     assert stages[0].kind is StageKind.INITIAL and all(s.masks for s in stages)
 
@@ -194,7 +196,11 @@ def test_extra_taxonomy_loss_keeps_the_first_class_loss():
 def test_taxonomy_loss_at_all_injections():
     names = [s.class_name for s in _plan(layers="all")]
     assert names == [
-        "d0.loss_taxo", "d1.loss_cls", "d1.loss_taxo", "d2.loss_cls", "d2.loss_taxo",
+        "d0.loss_taxo",
+        "d1.loss_cls",
+        "d1.loss_taxo",
+        "d2.loss_cls",
+        "d2.loss_taxo",
         "loss_cls",
     ]
     once = [s.class_name for s in _plan(injected=(0,), layers="all")]

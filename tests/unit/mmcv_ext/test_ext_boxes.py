@@ -23,7 +23,9 @@ def greedy_nms(boxes, scores, threshold, offset):
         return max(width + offset, 0) * max(height + offset, 0)
 
     def iou(a, b):
-        inner = area(min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1]))
+        inner = area(
+            min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+        )
         both = area(a[2] - a[0], a[3] - a[1]) + area(b[2] - b[0], b[3] - b[1])
         return inner / (both - inner)
 
@@ -92,7 +94,9 @@ def test_roi_align_keeps_the_dtype(dtype):
     pooled = roi_align(features, make_rois().to(dtype), (2, 2), 0.5, 2, "avg", True)
     pooled.float().sum().backward()
     assert pooled.dtype == features.grad.dtype == dtype
-    want = tv.roi_align(features.float(), make_rois().to(dtype).float(), 2, 0.5, 2, True)
+    want = tv.roi_align(
+        features.float(), make_rois().to(dtype).float(), 2, 0.5, 2, True
+    )
     torch.testing.assert_close(pooled.float(), want, atol=1e-2, rtol=1e-2)
 
 
@@ -106,7 +110,9 @@ def test_roi_align_without_rois():
 
 def test_roi_align_refuses_max_pooling():
     with pytest.raises(NotImplementedError, match="pool_mode='avg'"):
-        roi_align(torch.rand(1, 1, 4, 4), torch.zeros(1, 5), (2, 2), 1.0, 0, "max", True)
+        roi_align(
+            torch.rand(1, 1, 4, 4), torch.zeros(1, 5), (2, 2), 1.0, 0, "max", True
+        )
 
 
 def test_focal_loss_equals_mmdets_cpu_version():
@@ -116,7 +122,9 @@ def test_focal_loss_equals_mmdets_cpu_version():
     ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
     got = sigmoid_focal_loss(ours, target, 2.0, 0.25, None, "sum")
     one_hot = torch.nn.functional.one_hot(target, 4)[:, :3]
-    want = py_sigmoid_focal_loss(theirs, one_hot, gamma=2.0, alpha=0.25, reduction="sum")
+    want = py_sigmoid_focal_loss(
+        theirs, one_hot, gamma=2.0, alpha=0.25, reduction="sum"
+    )
     torch.testing.assert_close(got, want)
     got.backward()
     want.backward()

@@ -93,7 +93,8 @@ def test_every_trainable_parameter_gets_a_gradient(name, instances):
     losses = _losses(model, spaces=spaces, size=(32, 32), instances=instances)
     sum(losses.values()).backward()
     missing = [
-        key for key, value in model.named_parameters()
+        key
+        for key, value in model.named_parameters()
         if value.requires_grad and value.grad is None
     ]
     assert not missing

@@ -78,6 +78,86 @@ def test_visible_masks_of_a_video_are_disjoint(dataset, source):
     assert video.masks.any(axis=(1, 2, 3)).all()
 
 
+def test_slivers_are_not_annotated():
+    from sprite_vis.scene import Frame
+    from sprite_vis.video import MIN_VISIBLE_AREA, _annotate
+
+    owner = np.full((20, 20), -1, np.int16)
+    owner[0, : MIN_VISIBLE_AREA - 1] = 0
+    owner[5, :MIN_VISIBLE_AREA] = 1
+    frame = Frame(np.zeros((20, 20, 3), np.uint8), owner, np.array([50, 50]))
+    masks = _annotate([frame], 2)
+    assert masks.sum(axis=(1, 2, 3)).tolist() == [0, MIN_VISIBLE_AREA]
+
+
+class _Blocks:
+    """Draws slot 0 as a full square, and slot 1 as nothing at all."""
+
+    def draw(self, dataset, slot, *, size, rng):
+        fill = 255 if slot == 0 else 0
+        return np.full((size, size, 4), fill, np.uint8), 1.0
+
+
+def test_objects_no_frame_shows_are_left_out():
+    from sprite_vis.styles import STYLES
+    from sprite_vis.video import compose_video
+
+    video = compose_video(
+        "ovis",
+        STYLES["ovis"],
+        first_slot=0,
+        slots=[1],
+        source=_Blocks(),
+        hw=(64, 96),
+        num_frames=2,
+        rng=np.random.default_rng(2),
+    )
+    assert set(video.slots) == {0}
+    assert len(video.masks) == len(video.full_areas) == len(video.slots)
+
+
+def test_ovis_is_more_occluded_than_youtube_vis(source):
+    from sprite_vis.styles import STYLES
+    from sprite_vis.video import compose_video
+
+    hidden = {}
+    for dataset in ("ytvis19", "ovis"):
+        videos = [
+            compose_video(
+                dataset,
+                STYLES[dataset],
+                first_slot=0,
+                slots=[0, 1, 2],
+                source=source,
+                hw=(64, 96),
+                num_frames=2,
+                rng=np.random.default_rng(seed),
+            )
+            for seed in range(12)
+        ]
+        seen = sum(int(video.masks.sum()) for video in videos)
+        full = sum(int(video.full_areas.sum()) for video in videos)
+        hidden[dataset] = 1 - seen / full
+    assert hidden["ytvis19"] < 0.08 < 0.15 < hidden["ovis"] < 0.5
+
+
+def test_anchors_are_spread_before_they_are_crowded():
+    from dataclasses import replace
+
+    from sprite_vis.styles import STYLES, place_anchors
+
+    hw, count = (96, 160), 5
+    gaps = []
+    for crowding in (0.0, 0.5, 1.0):
+        style = replace(STYLES["ovis"], crowding=crowding)
+        places = place_anchors(style, count=count, hw=hw, rng=np.random.default_rng(0))
+        distances = np.linalg.norm(places[:, None] - places[None], axis=2)
+        gaps.append(distances[np.triu_indices(count, 1)].min())
+    assert gaps[0] > 25  # pixels; uniform draws would come within 15 as often as not
+    assert gaps[1] == pytest.approx(gaps[0] / 2)
+    assert gaps[2] == pytest.approx(0)
+
+
 @pytest.mark.parametrize("hw", [(33, 47), (97, 161), (64, 32)])
 @pytest.mark.parametrize("num_frames", [1, 2])
 def test_odd_sizes_and_single_frames(hw, num_frames, source):

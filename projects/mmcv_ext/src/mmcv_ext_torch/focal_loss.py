@@ -11,9 +11,10 @@ from torch import Tensor
 def _require_unweighted(weight: Tensor) -> None:
     if weight.numel():
         raise NotImplementedError(
-            "mmcv operator 'sigmoid_focal_loss' of mmcv-ext-torch has no class weights, "
-            f"got weight of shape {tuple(weight.shape)}; multiply the unreduced loss "
-            "by them (as mmdet's FocalLoss does), or install a compiled mmcv"
+            "mmcv operator 'sigmoid_focal_loss' of mmcv-ext-torch has no class "
+            f"weights, got weight of shape {tuple(weight.shape)}; multiply the "
+            "unreduced loss by them (as mmdet's FocalLoss does), or install a "
+            "compiled mmcv"
         )
 
 

@@ -17,9 +17,9 @@ class UnavailableOp:
         raise NotImplementedError(
             f"mmcv operator '{self.name}' needs a compiled mmcv, but this environment "
             "has mmcv-ext-torch, which provides ms_deform_attn, nms (greedy), "
-            "roi_align (average) and sigmoid_focal_loss only. Replace mmcv-lite by a compiled mmcv of the "
-            "same version (a compiled extension is preferred automatically), or "
-            "choose a model that does not use this operator."
+            "roi_align (average) and sigmoid_focal_loss only. Replace mmcv-lite by a "
+            "compiled mmcv of the same version (a compiled extension is preferred "
+            "automatically), or choose a model that does not use this operator."
         )
 
     def __repr__(self) -> str:

@@ -78,7 +78,9 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
         """Let the next iteration start at a training step, to resume exactly.
 
         Iterators that already run are not affected; call it before the loader is
-        iterated (workers prefetch from the moment ``iter(loader)`` is called).
+        iterated (workers prefetch from the moment ``iter(loader)`` is called, which
+        mmengine's IterBasedTrainLoop does when it is built). That loop resumes by
+        loading and dropping every batch already trained; do one or the other.
 
         Args:
             global_step: Steps already trained, >= 0.

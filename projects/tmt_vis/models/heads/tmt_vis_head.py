@@ -51,6 +51,21 @@ class PixelFeatures(NamedTuple):
     levels: tuple[Tensor, ...]
 
 
+class QueryPrediction(NamedTuple):
+    """The queries of one video in the label space it is evaluated in.
+
+    Args:
+        slot_probs: ``(Q, slots)``.
+        mask_embeds: ``(Q, C)``.
+        taxonomy: compiled ``union_ids`` and their ``scores``, best first; None without
+            TCM.
+    """
+
+    slot_probs: Tensor
+    mask_embeds: Tensor
+    taxonomy: InstanceData | None
+
+
 class _Prediction(NamedTuple):
     class_logits: Tensor  # (B, Q, K + 1), not restricted
     mask_embeds: Tensor  # (B, Q, C)
@@ -383,19 +398,39 @@ class TMTVISHead(BaseModule):
             The samples, with ``pred_tracks`` and (with TCM) ``pred_taxonomy``.
         """
         spaces = [sample.label_space for sample in samples]
-        compiled = self.compile_taxonomy(features, spaces)
-        final = self.decode(features, compiled, self.stages[-1:])[0]
-        for index, sample in enumerate(samples):
+        for index, queries in enumerate(self.predict_queries(features, spaces)):
+            sample = samples[index]
             sample.pred_tracks = decode_tracks(
-                self._slot_probs(final.class_logits[index], sample.label_space),
-                final.mask_embeds[index].float(),
+                queries.slot_probs,
+                queries.mask_embeds,
                 features.mask_features[index],
                 sample,
                 self.track_decoding,
             )
-            if compiled is not None:
-                sample.pred_taxonomy = _taxonomy_report(compiled, index)
+            if queries.taxonomy is not None:
+                sample.pred_taxonomy = queries.taxonomy
         return list(samples)
+
+    @torch.no_grad()
+    def predict_queries(
+        self, features: ClipFeatures, label_spaces: Sequence[str]
+    ) -> list[QueryPrediction]:
+        """Predict what all queries see of each video, before any is chosen.
+
+        Args:
+            features: of the videos.
+            label_spaces: of each video.
+        """
+        compiled = self.compile_taxonomy(features, label_spaces)
+        final = self.decode(features, compiled, self.stages[-1:])[0]
+        return [
+            QueryPrediction(
+                self._slot_probs(final.class_logits[index], label_space),
+                final.mask_embeds[index].float(),
+                None if compiled is None else _taxonomy_report(compiled, index),
+            )
+            for index, label_space in enumerate(label_spaces)
+        ]
 
     def _slot_probs(self, class_logits: Tensor, label_space: str) -> Tensor:
         """Turn union logits ``(Q, K + 1)`` into probabilities ``(Q, slots)``."""

@@ -1,0 +1,120 @@
+"""The demo: TMT-VIS of 4M parameters, from scratch, on three miniature datasets.
+
+Two CPU cores, about five minutes. Data: tools/make_sprite_vis.py, written to
+``data_root`` in the folder layouts and with the categories of the real datasets.
+"""
+
+_base_ = [
+    "../_base_/models/tmt-vis_r50.py",
+    "../_base_/datasets/ytvis19_ovis_uvo.py",
+    "../_base_/schedules/16k.py",
+    "../_base_/default_runtime.py",
+]
+
+data_root = "work_dirs/demo/data/"
+work_dir = "work_dirs/demo/train"
+max_iters = 1000
+warmup = 50
+batch_size = 4
+width = 64
+
+model = dict(
+    backbone=dict(
+        depth=18,
+        base_channels=32,
+        stem_channels=32,
+        # From scratch: batch norm learns, in contrast to the frozen one of R50.
+        norm_cfg=dict(type="BN", requires_grad=True),
+        norm_eval=False,
+    ),
+    head=dict(
+        num_queries=20,
+        taxonomy=dict(label_spaces=["ytvis19", "ovis", "uvo"]),
+        text_embeddings=dict(
+            encoder=dict(_delete_=True, type="SentenceTransformerTextEncoder"),
+        ),
+        pixel_decoder=dict(
+            in_channels=[32, 64, 128, 256],
+            feat_channels=width,
+            out_channels=width,
+            norm_cfg=dict(num_groups=16),
+            encoder=dict(
+                num_layers=2,
+                layer_cfg=dict(
+                    self_attn_cfg=dict(embed_dims=width, num_heads=4),
+                    ffn_cfg=dict(embed_dims=width, feedforward_channels=128),
+                ),
+            ),
+            positional_encoding=dict(num_feats=width // 2),
+        ),
+        decoder=dict(num_layers=3, channels=width, num_heads=4, ffn_channels=256),
+        compilation=dict(adapter_dim=64, num_heads=4, ffn_channels=128),
+        injection=dict(layer=dict(num_heads=4, ffn_channels=128)),
+        criterion=dict(points=dict(num_points=1024)),
+        test_cfg=dict(max_per_video=dict(ytvis19=10, ovis=20, uvo=20)),
+    ),
+)
+
+train_pipeline = [
+    dict(type="LoadClipFrames"),
+    dict(type="LoadClipAnnotations"),
+    dict(type="ClipBroadcaster", transforms=[dict(type="RandomFlip", prob=0.5)]),
+    dict(type="PackClipInputs"),
+]
+test_pipeline = [dict(type="LoadClipFrames"), dict(type="PackClipInputs")]
+train_dataloader = dict(
+    batch_size=batch_size,
+    num_workers=1,
+    sampler=dict(batch_size=batch_size),
+    dataset=dict(
+        datasets=dict(
+            ytvis19=dict(data_root=data_root + "ytvis_2019/", pipeline=train_pipeline),
+            ovis=dict(data_root=data_root + "ovis/", pipeline=train_pipeline),
+            uvo=dict(data_root=data_root + "uvo/", pipeline=train_pipeline),
+        )
+    ),
+)
+val_dataloader = dict(
+    num_workers=1,
+    dataset=dict(
+        datasets=dict(
+            ytvis19=dict(data_root=data_root + "ytvis_2019/", pipeline=test_pipeline),
+            ovis=dict(data_root=data_root + "ovis/", pipeline=test_pipeline),
+            uvo=dict(data_root=data_root + "uvo/", pipeline=test_pipeline),
+        )
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    metrics=dict(
+        ytvis19=dict(ann_file=data_root + "ytvis_2019/valid.json"),
+        ovis=dict(ann_file=data_root + "ovis/annotations_valid.json"),
+        uvo=dict(
+            ann_file=data_root + "uvo/VideoDenseSet/UVO_video_val_dense_with_label.json"
+        ),
+    )
+)
+test_evaluator = val_evaluator
+
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3),
+    # 0.01 is for COCO-initialised weights; from scratch it stops learning.
+    clip_grad=dict(max_norm=1.0),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=1.0))),
+)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=warmup),
+    dict(
+        type="CosineAnnealingLR",
+        eta_min=1e-6,
+        by_epoch=False,
+        begin=warmup,
+        end=max_iters,
+    ),
+]
+# `mim test` evaluates; the demo does not pay for it twice.
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters + 1)
+default_hooks = dict(
+    logger=dict(interval=20), checkpoint=dict(interval=max_iters, max_keep_ckpts=1)
+)
+load_from = None

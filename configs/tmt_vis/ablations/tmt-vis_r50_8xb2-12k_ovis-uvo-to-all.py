@@ -1,0 +1,22 @@
+"""Table 3: trained on OVIS and UVO, tested on YTVIS19, OVIS and UVO.
+
+Its YTVIS19 column is the first zero-shot test of Table 12.
+"""
+
+_base_ = [
+    "../../_base_/models/tmt-vis_r50.py",
+    "../../_base_/datasets/ytvis19_ovis_uvo.py",
+    "../../_base_/schedules/12k.py",
+    "../../_base_/default_runtime.py",
+]
+
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis19", "ovis", "uvo"])))
+
+train_dataloader = dict(
+    sampler=dict(ratios=dict(ytvis19=None)),
+    dataset=dict(datasets=dict(ytvis19=None)),
+)
+seen = dict(train_label_spaces=["ovis", "uvo"])
+val_evaluator = dict(metrics=dict(ytvis19=seen, ovis=seen, uvo=seen))
+test_evaluator = val_evaluator
+del seen

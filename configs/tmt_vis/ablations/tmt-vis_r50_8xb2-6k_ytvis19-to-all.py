@@ -1,0 +1,19 @@
+"""Table 3: trained on YTVIS19 alone, tested on YTVIS19, OVIS and UVO."""
+
+_base_ = [
+    "../../_base_/models/tmt-vis_r50.py",
+    "../../_base_/datasets/ytvis19_ovis_uvo.py",
+    "../../_base_/schedules/6k.py",
+    "../../_base_/default_runtime.py",
+]
+
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis19", "ovis", "uvo"])))
+
+train_dataloader = dict(
+    sampler=dict(ratios=dict(ovis=None, uvo=None)),
+    dataset=dict(datasets=dict(ovis=None, uvo=None)),
+)
+seen = dict(train_label_spaces=["ytvis19"])
+val_evaluator = dict(metrics=dict(ytvis19=seen, ovis=seen, uvo=seen))
+test_evaluator = val_evaluator
+del seen

@@ -1,0 +1,16 @@
+"""TMT-VIS R50 on the paper's four VIS datasets, 106 categories.
+
+The paper trains its largest model (Swin-L, VITA) on these four and gives neither
+ratios nor schedule.
+"""
+
+_base_ = [
+    "../_base_/models/tmt-vis_r50.py",
+    "../_base_/datasets/ytvis19_ytvis21_ovis_uvo.py",
+    "../_base_/schedules/16k.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(
+    head=dict(taxonomy=dict(label_spaces=["ytvis19", "ytvis21", "ovis", "uvo"]))
+)

@@ -1,0 +1,146 @@
+"""A training checkpoint without the training: weights and what they mean."""
+
+import hashlib
+import io
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .atomic_files import write_atomically
+from .checkpoint_loading import load_weights_only
+from .plain_data import to_plain
+
+_HASH_LENGTH = 8
+_TIMESTAMP = re.compile(r"_?\d{8}_\d{6}$")
+# An absolute path: /..., ~/... or C:\..., not the //host part of an address.
+_LOCAL_PATH = re.compile(r"(?<![\w.:/~])(?:~?/|[A-Za-z]:[\\/])[^\s'\",:;]+")
+
+
+def select_weights(
+    checkpoint: dict[str, Any], *, averaged: bool = True
+) -> OrderedDict[str, torch.Tensor]:
+    """Take the averaged or the raw weights out of a checkpoint.
+
+    mmengine's `EMAHook` swaps the two when it saves: `state_dict` holds the averaged
+    weights, `ema_state_dict` the raw ones under `module.`.
+
+    Args:
+        checkpoint: with `state_dict` and, after training with EMA, `ema_state_dict`.
+        averaged: the averaged weights if there are any, else the raw ones.
+
+    Returns:
+        Name -> tensor on the CPU; `_metadata` (module versions) is kept.
+
+    Raises:
+        KeyError: if there is no `state_dict`.
+    """
+    if "state_dict" not in checkpoint:
+        raise KeyError(
+            f"a checkpoint needs 'state_dict', got the keys {sorted(checkpoint)[:8]}"
+        )
+    state = checkpoint["state_dict"]
+    raw = {} if averaged else checkpoint.get("ema_state_dict", {})
+    weights = OrderedDict(
+        (name, raw.get(f"module.{name}", tensor).detach().cpu())
+        for name, tensor in state.items()
+    )
+    weights._metadata = getattr(state, "_metadata", OrderedDict())
+    return weights
+
+
+def hide_local_paths(value: Any) -> Any:
+    """Shorten absolute paths in every string to their last component.
+
+    Args:
+        value: plain data; the text of a config is a string like any other.
+
+    Returns:
+        The same structure without names of local folders.
+    """
+    if isinstance(value, str):
+        return _LOCAL_PATH.sub(_last_component, value)
+    if isinstance(value, dict):
+        return {
+            hide_local_paths(key): hide_local_paths(item) for key, item in value.items()
+        }
+    if type(value) in (list, tuple):
+        return type(value)(hide_local_paths(item) for item in value)
+    return value
+
+
+def _last_component(match: re.Match) -> str:
+    return re.split(r"[\\/]", match.group().rstrip("\\/"))[-1]
+
+
+def publish_checkpoint(
+    source: str | Path,
+    *,
+    out_dir: str | Path,
+    name: str | None = None,
+    averaged: bool = True,
+    trust_local: bool = False,
+) -> Path:
+    """Write the weights and the meta information of a checkpoint to a new file.
+
+    Args:
+        source: a training checkpoint.
+        out_dir: folder of the new file.
+        name: start of its name, by convention that of the config; by default that of
+            the experiment.
+        averaged: publish EMA weights if there are any.
+        trust_local: unpickle everything in `source`. This executes code from the file.
+
+    Returns:
+        `<name>_<YYYYMMDD_HHMMSS>-<first 8 digits of its sha256>.pth` in `out_dir`; the
+        time is when the checkpoint was saved.
+
+    Raises:
+        UnsafeCheckpointError: if `source` holds pickled classes and is not trusted.
+        KeyError: if there is no `state_dict`.
+        ValueError: if no name can be derived, or `meta` has no plain form.
+    """
+    checkpoint = _load(source, trust_local=trust_local)
+    meta = to_plain(checkpoint.get("meta", {}), "meta")
+    published = {
+        "meta": hide_local_paths(meta),
+        "state_dict": select_weights(checkpoint, averaged=averaged),
+    }
+    buffer = io.BytesIO()
+    torch.save(published, buffer)
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:_HASH_LENGTH]
+    path = Path(out_dir) / f"{_base_name(meta, name)}-{digest}.pth"
+    write_atomically(path, buffer.getvalue())
+    _verify(path, published["state_dict"])
+    return path
+
+
+def _load(source: str | Path, *, trust_local: bool) -> dict[str, Any]:
+    if trust_local:
+        return torch.load(source, map_location="cpu", weights_only=False)
+    return load_weights_only(source, "cpu")
+
+
+def _base_name(meta: dict[str, Any], name: str | None) -> str:
+    # mmengine's default experiment name is the config's plus the time of the start.
+    name = name or _TIMESTAMP.sub("", meta.get("experiment_name") or "")
+    if not name or not meta.get("time"):
+        raise ValueError(
+            "the published name is made of the config's name and meta['time'], got "
+            f"name={name!r} and time={meta.get('time')!r}; give --name, and publish a "
+            "checkpoint written by Runner.save_checkpoint"
+        )
+    return f"{name}_{meta['time']}"
+
+
+def _verify(path: Path, weights: OrderedDict[str, torch.Tensor]) -> None:
+    """Read the file back as a user will."""
+    loaded = load_weights_only(path, "cpu")["state_dict"]
+    same = list(loaded) == list(weights) and all(
+        torch.equal(loaded[name], weights[name]) for name in weights
+    )
+    if not same:
+        path.unlink()
+        raise OSError(f"{path} did not read back as written; check the storage")

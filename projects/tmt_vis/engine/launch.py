@@ -1,0 +1,84 @@
+"""From command-line arguments to a runner, for tools/train.py and tools/test.py."""
+
+import argparse
+import os
+from pathlib import Path
+
+import torch.distributed as torch_dist
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
+
+
+def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that mmdet's train and test tools share.
+
+    Args:
+        parser: gets `--work-dir`, `--cfg-options`, `--launcher` and `--local-rank`.
+    """
+    parser.add_argument("--work-dir", help="folder for logs, checkpoints and results")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        help="override config entries: key.sub=value; lists as key=a,b or key='[a,b]'",
+    )
+    parser.add_argument("--launcher", choices=LAUNCHERS, default="none")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config file and apply the command line to it.
+
+    Args:
+        args: `config` and the options of `add_runtime_arguments`.
+
+    Returns:
+        The config; its `work_dir` is that of the command line, else that of the file,
+        else `work_dirs/` plus the file's name.
+    """
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get("work_dir") is None:
+        cfg.work_dir = str(Path("work_dirs") / Path(args.config).stem)
+    return cfg
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner, on machines without an accelerator as well.
+
+    Args:
+        cfg: the complete config; `launcher` says how processes were started.
+
+    Returns:
+        The runner.
+    """
+    if cfg.launcher == "pytorch" and get_device() == "cpu":
+        _join_cpu_processes(cfg)
+    if "runner_type" in cfg:
+        return RUNNERS.build(cfg)
+    return Runner.from_cfg(cfg)
+
+
+def _join_cpu_processes(cfg: Config) -> None:
+    """Connect the ranks by gloo and wrap the model for it.
+
+    mmengine selects a CUDA device whatever the backend and passes a device id to
+    DistributedDataParallel; both fail on a machine without CUDA.
+    """
+    if not torch_dist.is_initialized():
+        torch_dist.init_process_group("gloo")
+    cfg.model_wrapper_cfg = dict(
+        type="MMDistributedDataParallel",
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get("find_unused_parameters", False),
+    )

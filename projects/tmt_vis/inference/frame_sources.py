@@ -1,0 +1,320 @@
+"""Videos, image files, cameras and arrays, read frame by frame.
+
+A frame is an (H, W, 3) uint8 BGR array, the channel order of the training pipeline.
+Nobody keeps frames here: memory is one frame, whatever the length of the video.
+"""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine.logging import MMLogger
+
+from .errors import FrameSourceError
+
+DEFAULT_FPS = 10.0  # of inputs that know none
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
+
+class FrameSource(ABC):
+    """Frames of one size, in order.
+
+    Args:
+        name: Name of the video; output files derive theirs from it.
+        size: ``(H, W)`` of every frame.
+        fps: Frames per second; None means :data:`DEFAULT_FPS`.
+        num_frames: Frames to expect; None if nobody knows.
+    """
+
+    rereadable: ClassVar[bool] = True
+    def __init__(
+        self,
+        *,
+        name: str,
+        size: tuple[int, int],
+        fps: float | None,
+        num_frames: int | None,
+    ) -> None:
+        self.name = name
+        self.height, self.width = size
+        self.fps = fps or DEFAULT_FPS
+        self.num_frames = num_frames
+        # Why reading ended before the announced end; known once it has ended.
+        self.truncated: str | None = None
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Return what tells this input from any other, to resume a run on it."""
+
+    def frames(self, start: int = 0) -> Iterator[np.ndarray]:
+        """Read the frames from number ``start`` on.
+
+        Yields:
+            (H, W, 3) uint8 BGR.
+
+        Raises:
+            FrameSourceError: If a frame has another size, or an image is broken.
+        """
+        size = (self.height, self.width)
+        for number, frame in enumerate(self._read(start), start):
+            if frame.shape[:2] != size:
+                raise FrameSourceError(
+                    f"all frames of a video must have one size: {self._where(number)} "
+                    f"is {frame.shape[0]}x{frame.shape[1]} (height x width), the first "
+                    f"one is {size[0]}x{size[1]}; resize or separate them"
+                )
+            yield frame
+
+    @abstractmethod
+    def _read(self, start: int) -> Iterator[np.ndarray]:
+        """Read frames of any size."""
+
+    def _where(self, number: int) -> str:
+        return f"frame {number} of {self.name}"
+
+
+class ArrayFrames(FrameSource):
+    """Frames that are in memory already.
+
+    Args:
+        arrays: T arrays (H, W, 3) uint8 BGR, or one (T, H, W, 3).
+        name: Name of the video.
+        fps: Frames per second.
+
+    Raises:
+        FrameSourceError: If there is none, or one has another form.
+    """
+
+    def __init__(
+        self,
+        arrays: Sequence[np.ndarray],
+        *,
+        name: str = "video",
+        fps: float | None = None,
+    ) -> None:
+        if not len(arrays):
+            raise FrameSourceError("a video needs at least one frame, got none")
+        for number, array in enumerate(arrays):
+            shape = getattr(array, "shape", None)
+            is_frame = shape is not None and len(shape) == 3 and shape[2] == 3
+            if not is_frame or array.dtype != np.uint8:
+                got = type(array).__name__ if shape is None else (array.dtype, shape)
+                raise FrameSourceError(
+                    "frames must be (H, W, 3) uint8 arrays in BGR order, got "
+                    f"{got} at {number}"
+                )
+        self._arrays = arrays
+        super().__init__(
+            name=name,
+            size=arrays[0].shape[:2],
+            fps=fps,
+            num_frames=len(arrays),
+        )
+
+    def identity(self) -> str:
+        """Hash the pixels."""
+        return _digest(array.tobytes() for array in self._arrays)
+
+    def _read(self, start: int) -> Iterator[np.ndarray]:
+        yield from self._arrays[start:]
+
+
+class ImageFiles(FrameSource):
+    """Image files as the frames of a video.
+
+    Args:
+        paths: T files, in order.
+        name: Name of the video.
+        fps: Frames per second.
+        backend: mmcv image backend, as in ``LoadClipFrames``.
+
+    Raises:
+        FrameSourceError: If there is none, or the first one is broken.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        name: str,
+        fps: float | None = None,
+        backend: str = "cv2",
+    ) -> None:
+        if not paths:
+            raise FrameSourceError(f"{name} holds no image")
+        self.paths = tuple(paths)
+        self._backend = backend
+        super().__init__(
+            name=name,
+            size=read_image(self.paths[0], backend).shape[:2],
+            fps=fps,
+            num_frames=len(paths),
+        )
+
+    def identity(self) -> str:
+        """Hash names, sizes and times of the files."""
+        return _digest(map(_file_identity, self.paths))
+
+    def _read(self, start: int) -> Iterator[np.ndarray]:
+        for path in self.paths[start:]:
+            yield read_image(path, self._backend)
+
+    def _where(self, number: int) -> str:
+        return str(self.paths[number])
+
+
+class VideoFile(FrameSource):
+    """A video container that OpenCV can decode.
+
+    Args:
+        path: The file.
+        fps: Overrides the frames per second of the file.
+
+    Raises:
+        FrameSourceError: If not even one frame can be decoded.
+    """
+
+    # Containers without a table of frames estimate their number from the duration.
+    _ESTIMATE_ERROR = 0.01
+
+    def __init__(self, path: Path, *, fps: float | None = None) -> None:
+        self.path = path
+        capture = cv2.VideoCapture(str(path))
+        decoded, frame = capture.read() if capture.isOpened() else (False, None)
+        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if decoded else 0
+        own_fps = capture.get(cv2.CAP_PROP_FPS) if decoded else 0.0
+        capture.release()
+        if not decoded:
+            raise FrameSourceError(
+                f"{path}: OpenCV cannot decode this file as a video; it is damaged, no "
+                "video, or its codec is missing. `ffmpeg -i FILE -pix_fmt yuv420p "
+                "OUT.mp4` makes one that can be read"
+            )
+        super().__init__(
+            name=path.stem,
+            size=frame.shape[:2],
+            fps=fps or (own_fps if np.isfinite(own_fps) and own_fps > 0 else None),
+            num_frames=announced if announced > 0 else None,
+        )
+
+    def identity(self) -> str:
+        """Hash name, size and time of the file."""
+        return _digest([_file_identity(self.path)])
+
+    def _read(self, start: int) -> Iterator[np.ndarray]:
+        self.truncated = None
+        capture = cv2.VideoCapture(str(self.path))
+        count = 0
+        try:
+            # Decoded, not sought: seeking is off by some frames in many containers.
+            while count < start and capture.grab():
+                count += 1
+            while (decoded := capture.read())[0]:
+                count += 1
+                yield decoded[1]
+        finally:
+            capture.release()
+        self._note_end(count)
+
+    def _note_end(self, count: int) -> None:
+        expected = self.num_frames or 0
+        if expected - count > max(2, self._ESTIMATE_ERROR * expected):
+            self.truncated = (
+                f"{self.path}: {count} of {expected} frames could be decoded"
+            )
+            MMLogger.get_current_instance().warning(
+                f"{self.truncated}; the rest of the file is damaged or missing, and "
+                "the result covers the decoded part"
+            )
+
+
+class Camera(FrameSource):
+    """A camera, by its index; it has no end and can be read once.
+
+    Args:
+        index: Number of the device.
+        fps: Overrides what the driver says.
+
+    Raises:
+        FrameSourceError: If the camera gives no frame.
+    """
+
+    rereadable = False
+
+    def __init__(self, index: int, *, fps: float | None = None) -> None:
+        self._capture = cv2.VideoCapture(index)
+        decoded, frame = (
+            self._capture.read() if self._capture.isOpened() else (False, None)
+        )
+        if not decoded:
+            raise FrameSourceError(
+                f"camera {index} gives no frame; is it connected, free and permitted?"
+            )
+        self._first: np.ndarray | None = frame
+        own_fps = self._capture.get(cv2.CAP_PROP_FPS)
+        super().__init__(
+            name=f"camera{index}",
+            size=frame.shape[:2],
+            fps=fps or (own_fps if np.isfinite(own_fps) and own_fps > 0 else None),
+            num_frames=None,
+        )
+
+    def identity(self) -> str:
+        """Refuse: what a camera sees does not come back."""
+        raise FrameSourceError(f"a run on {self.name} cannot be resumed; record it")
+
+    def _read(self, start: int) -> Iterator[np.ndarray]:
+        if start or self._first is None:
+            raise FrameSourceError(f"{self.name} can be read once, from its beginning")
+        frame, self._first = self._first, None
+        try:
+            while frame is not None:
+                yield frame
+                frame = self._capture.read()[1]
+        finally:
+            self._capture.release()
+
+
+def read_image(path: Path, backend: str = "cv2") -> np.ndarray:
+    """Read an image file as ``LoadClipFrames`` does.
+
+    Args:
+        path: The file.
+        backend: mmcv image backend.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+
+    Raises:
+        FrameSourceError: If it is missing, truncated or no image.
+    """
+    try:
+        content = path.read_bytes()
+        # OpenCV before 5 fills the missing part of a cut JPEG with grey.
+        is_cut = content.startswith(_JPEG_START) and _JPEG_END not in content
+        frame = None if is_cut else mmcv.imfrombytes(content, "color", backend=backend)
+    except (OSError, cv2.error) as error:
+        raise FrameSourceError(f"{path}: cannot be read as an image ({error})") from error
+    if frame is None:
+        raise FrameSourceError(f"{path}: not a complete image; copy it again")
+    return frame
+
+
+def _file_identity(path: Path) -> bytes:
+    """Name, size and time of a file: cheap, and another file has others."""
+    status = path.stat()
+    facts = [str(path.resolve()), status.st_size, status.st_mtime_ns]
+    return json.dumps(facts).encode()
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()

@@ -1,0 +1,245 @@
+"""Which object of a window is which object of the windows before."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from tmt_vis.evaluation import tube_iou
+from tmt_vis.structures import TubeRLE
+
+from .window_prediction import WindowPrediction
+from .windows import Window, border_between
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """When two windows show the same object.
+
+    Args:
+        embed_weight: Share of the embeddings' cosine in the similarity of two objects
+            that are visible in the frames both windows show; the rest is the IoU of
+            their tubes there.
+        min_similarity: Least similarity of such a pair.
+        min_return_cosine: Least cosine where there are no common frames to compare:
+            for an object that returns, or that neither window shows in the overlap.
+        memory_windows: Windows after which an unseen object is forgotten.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+
+    embed_weight: float = 0.5
+    min_similarity: float = 0.5
+    min_return_cosine: float = 0.8
+    memory_windows: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.embed_weight <= 1 or self.memory_windows < 1:
+            raise ValueError(
+                "linking needs 0 <= embed_weight <= 1 and memory_windows >= 1, got "
+                f"{self.embed_weight} and {self.memory_windows}"
+            )
+        if self.min_similarity <= 0 or self.min_return_cosine <= 0:
+            raise ValueError(
+                "min_similarity and min_return_cosine must be above 0, got "
+                f"{self.min_similarity} and {self.min_return_cosine}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class LinkedObject:
+    """An object of the whole video.
+
+    Args:
+        slot_probs: (slots,) float32 class probabilities: the mean over the windows the
+            object was seen in, weighted by the frames each of them contributes.
+        tube: Its masks over all frames.
+    """
+
+    slot_probs: np.ndarray
+    tube: TubeRLE
+
+
+class TrackLinker:
+    """Give the objects of consecutive windows lasting identities.
+
+    Objects of the previous window come first: they are assigned one-to-one (Hungarian)
+    by embedding cosine and by tube IoU in the frames both windows show. What is left
+    over is compared by cosine alone with the objects that have no common frame to be
+    judged by, among them those last seen some windows ago. What is still left over is
+    new.
+
+    Where windows overlap, each frame is taken from the window it lies deeper in, so
+    the masks of a frame always come from one window.
+
+    Args:
+        options: Thresholds and memory.
+    """
+
+    def __init__(self, options: LinkOptions | None = None) -> None:
+        self.options = options or LinkOptions()
+        self._objects: list[_Object] = []
+        self._last: WindowPrediction | None = None
+        self._last_ids: list[int] = []
+        self._owned_from = 0
+        self._num_windows = 0
+
+    def add(self, prediction: WindowPrediction) -> list[int]:
+        """Link the objects of the next window.
+
+        Args:
+            prediction: Of the window after the one that was added before.
+
+        Returns:
+            The identity of each object; new identities count upwards from 0.
+        """
+        identities = self._identify(prediction)
+        if self._last is not None:
+            self._settle(border_between(self._last.window, prediction.window))
+        for row, identity in enumerate(identities):
+            found = self._objects[identity]
+            found.embedding = prediction.embeddings[row]
+            found.last_seen = self._num_windows
+        self._last, self._last_ids = prediction, identities
+        self._num_windows += 1
+        return identities
+
+    def finish(self) -> list[LinkedObject]:
+        """Return all objects of the video, by identity; nothing can be added then.
+
+        Raises:
+            ValueError: If there was no window.
+        """
+        if self._last is None:
+            raise ValueError("there is no window to link, so there was no frame")
+        num_frames = self._last.window.stop
+        self._settle(num_frames)
+        return [one.linked(num_frames) for one in self._objects]
+
+    def _identify(self, prediction: WindowPrediction) -> list[int]:
+        known = self._remembered()
+        pairs = _pairs(
+            _cosines([self._objects[i].embedding for i in known], prediction),
+            self._overlap_iou(known, prediction),
+            self.options,
+        )
+        identities = [-1] * len(prediction)
+        for row, column in pairs:
+            identities[column] = known[row]
+        for column, identity in enumerate(identities):
+            if identity < 0:
+                identities[column] = len(self._objects)
+                self._objects.append(_Object())
+        return identities
+
+    def _remembered(self) -> list[int]:
+        oldest = self._num_windows - self.options.memory_windows
+        objects = enumerate(self._objects)
+        return [identity for identity, one in objects if one.last_seen >= oldest]
+
+    def _overlap_iou(
+        self, known: list[int], prediction: WindowPrediction
+    ) -> np.ndarray:
+        """Return (known, k) IoU in the common frames, NaN where it says nothing."""
+        iou = np.full((len(known), len(prediction)), np.nan)
+        if self._last is None:
+            return iou
+        start, stop = prediction.window.start, self._last.window.stop
+        if start >= stop or not len(self._last) or not len(prediction):
+            return iou
+        rows = [known.index(identity) for identity in self._last_ids]
+        before = [_cut(t, self._last.window, start, stop) for t in self._last.tubes]
+        after = [_cut(t, prediction.window, start, stop) for t in prediction.tubes]
+        absent_before = np.array([tube.area == 0 for tube in before])
+        absent_after = np.array([tube.area == 0 for tube in after])
+        iou[rows] = tube_iou(before, after)
+        both_absent = absent_before[:, None] & absent_after
+        iou[rows] = np.where(both_absent, np.nan, iou[rows])
+        return iou
+
+    def _settle(self, border: int) -> None:
+        """Take the frames up to ``border`` from the window added last."""
+        window, start = self._last.window, self._owned_from
+        self._owned_from = border
+        found = zip(
+            self._last_ids, self._last.tubes, self._last.slot_probs, strict=True
+        )
+        for identity, tube, slot_probs in found:
+            piece = _cut(tube, window, start, border)
+            self._objects[identity].extend(start, piece, slot_probs)
+
+
+class _Object:
+    """What is remembered of an object: its latest embedding, sums and masks."""
+
+    def __init__(self) -> None:
+        self.embedding: np.ndarray = np.zeros(0)
+        self.last_seen = 0
+        self._prob_sum: np.ndarray | float = 0.0
+        self._weight = 0
+        self._pieces: list[tuple[int, TubeRLE]] = []
+
+    def extend(self, start: int, piece: TubeRLE, slot_probs: np.ndarray) -> None:
+        # In float64, so that the mean over a single window is the value itself.
+        self._prob_sum = self._prob_sum + slot_probs.astype(np.float64) * piece.num_frames
+        self._weight += piece.num_frames
+        self._pieces.append((start, piece))
+
+    def linked(self, num_frames: int) -> LinkedObject:
+        probs = np.asarray(self._prob_sum / self._weight, dtype=np.float32)
+        return LinkedObject(probs, _fill(self._pieces, num_frames))
+
+
+def _pairs(
+    cosines: np.ndarray, iou: np.ndarray, options: LinkOptions
+) -> list[tuple[int, int]]:
+    """Match rows with columns: first by cosine and IoU, then the rest by cosine."""
+    judged = ~np.isnan(iou)
+    weight = options.embed_weight
+    similarity = np.where(judged, weight * cosines + (1 - weight) * iou, 0.0)
+    pairs = _assign(similarity, options.min_similarity)
+    rest = np.where(judged, 0.0, cosines)
+    for row, column in pairs:
+        rest[row], rest[:, column] = 0.0, 0.0
+    return pairs + _assign(rest, options.min_return_cosine)
+
+
+def _assign(similarity: np.ndarray, minimum: float) -> list[tuple[int, int]]:
+    """Assign one-to-one for the largest sum; pairs below ``minimum`` do not count."""
+    gain = np.where(similarity >= minimum, similarity, 0.0)
+    rows, columns = linear_sum_assignment(gain, maximize=True)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return [(row, column) for row, column in pairs if gain[row, column] > 0]
+
+
+def _cosines(known: list[np.ndarray], prediction: WindowPrediction) -> np.ndarray:
+    if not known or not len(prediction):
+        return np.zeros((len(known), len(prediction)))
+    return _unit(np.stack(known)) @ _unit(prediction.embeddings).T
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    rows = rows.astype(np.float64)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def _cut(tube: TubeRLE, window: Window, start: int, stop: int) -> TubeRLE:
+    """Cut frames of the video out of the tube of a window."""
+    if (start, stop) == (window.start, window.stop):
+        return tube
+    return tube.part(start - window.start, stop - window.start)
+
+
+def _fill(pieces: list[tuple[int, TubeRLE]], num_frames: int) -> TubeRLE:
+    """Join pieces in order, with empty frames where there are none."""
+    height, width = pieces[0][1].height, pieces[0][1].width
+    parts, end = [], 0
+    last = (num_frames, None)
+    for start, piece in [*pieces, last]:
+        if start > end:
+            parts.append(TubeRLE.from_frames([None] * (start - end), height, width))
+        if piece is not None:
+            parts.append(piece)
+            end = start + piece.num_frames
+    return TubeRLE.concat(parts)

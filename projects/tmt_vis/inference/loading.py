@@ -1,0 +1,86 @@
+"""Config and checkpoint to a model that is ready to predict."""
+
+from collections.abc import Mapping
+from os import PathLike, fspath
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+import tmt_vis.engine  # noqa: F401  (makes CheckpointLoader read weights only)
+from tmt_vis.models import TMTVIS
+
+from .errors import InferenceError
+
+
+def load_config(
+    config: "str | PathLike[str] | Config", cfg_options: Mapping[str, Any] | None = None
+) -> Config:
+    """Read a config and apply options to it.
+
+    Args:
+        config: Path of a config file, or a config, which is not changed.
+        cfg_options: Dotted names and values, as ``--cfg-options``.
+
+    Returns:
+        The config.
+    """
+    given = isinstance(config, Config)
+    cfg = config.copy() if given else Config.fromfile(fspath(config))
+    if cfg_options:
+        cfg.merge_from_dict(dict(cfg_options))
+    return cfg
+
+
+def default_device() -> torch.device:
+    """Return the GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_model(
+    cfg: Config, checkpoint: "str | PathLike[str]", device: torch.device | str
+) -> TMTVIS:
+    """Build the model of a config with the weights of a checkpoint.
+
+    Nothing but tensors and plain values is read from the checkpoint, and nothing is
+    downloaded but the checkpoint itself, if it is a URL.
+
+    Args:
+        cfg: The config.
+        checkpoint: Path or URL.
+        device: Where the model goes.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        InferenceError: If the config's model is no TMTVIS, or the checkpoint lacks
+            weights of it.
+        CheckpointTaxonomyError: If it was trained on other label spaces.
+        UnsafeCheckpointError: If it holds pickled classes.
+    """
+    model = MODELS.build(cfg.model)
+    if not isinstance(model, TMTVIS):
+        raise InferenceError(
+            f"inference needs a config whose model is a TMTVIS, got {cfg.model.type}"
+        )
+    loaded = CheckpointLoader.load_checkpoint(fspath(checkpoint), map_location="cpu")
+    _load_weights(model, loaded.get("state_dict", loaded), fspath(checkpoint))
+    return model.to(device).eval()
+
+
+def _load_weights(
+    model: nn.Module, weights: Mapping[str, Tensor], checkpoint: str
+) -> None:
+    # What DistributedDataParallel puts in front, if the model was saved inside it.
+    weights = {key.removeprefix("module."): value for key, value in weights.items()}
+    missing = model.load_state_dict(weights, strict=False).missing_keys
+    if missing:
+        raise InferenceError(
+            f"{checkpoint} lacks {len(missing)} of the {len(model.state_dict())} "
+            f"tensors of the config's model, e.g. {missing[0]}; they would be random. "
+            "Use the config the checkpoint was trained with"
+        )

@@ -1,0 +1,105 @@
+"""From a frame to a model input: the transforms of the config's test pipeline."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+
+from tmt_vis.datasets.clip_index import seeded
+from tmt_vis.datasets.pipeline import build_pipeline
+
+from .errors import InferenceError
+
+_READERS = ("LoadClipFrames", "LoadClipAnnotations")
+_TEST_SEED = 0  # test items of VISDataset are made under this seed
+
+
+class FramePreparation:
+    """Prepare frames as the test dataset of a config would.
+
+    The transforms of the config run on one frame at a time; only those that read
+    files are left out, so a resize or a crop of the config needs no second
+    implementation that could differ.
+
+    Args:
+        cfg: The whole config, with ``test_dataloader``.
+        label_space: Label space that is predicted; the pipeline of its test dataset
+            is used if there is one, else that of the first test dataset.
+
+    Raises:
+        InferenceError: If the config has no test pipeline, or one that does not begin
+            by reading frames.
+    """
+
+    def __init__(self, cfg: Config, label_space: str) -> None:
+        self.label_space = label_space
+        reader, *rest = _test_pipeline(cfg, label_space)
+        if _type_name(reader) != "LoadClipFrames":
+            raise InferenceError(
+                "the test pipeline must begin with LoadClipFrames, which inference "
+                f"replaces by its own reading, got {_type_name(reader)}"
+            )
+        self.image_backend: str = reader.get("imdecode_backend", "cv2")
+        self.transforms = [t for t in rest if _type_name(t) not in _READERS]
+        self._pipeline = build_pipeline(self.transforms)
+
+    def __call__(
+        self, frames: Iterable[np.ndarray], *, name: str, start: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """Prepare frames one by one.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR.
+            name: Name of the video.
+            start: Number of the first frame.
+
+        Yields:
+            Packed frames: ``inputs`` (1, 3, h, w) and ``data_samples``.
+        """
+        for number, frame in enumerate(frames, start):
+            yield self._prepare(frame, number, name)
+
+    def _prepare(self, frame: np.ndarray, number: int, name: str) -> dict[str, Any]:
+        results = dict(
+            dataset=self.label_space,
+            label_space=self.label_space,
+            video_id=0,
+            video_name=name,
+            ori_shape=frame.shape[:2],
+            clip_seed=_TEST_SEED,
+            num_refetch=0,
+            frame_ids=[number],
+            img=[frame],
+            img_shape=[frame.shape[:2]],
+        )
+        with seeded(_TEST_SEED):
+            packed = self._pipeline(results)
+        if packed is None:
+            raise InferenceError(
+                f"a transform of the test pipeline rejected frame {number} of {name}; "
+                "remove the transform that filters"
+            )
+        return packed
+
+
+def _test_pipeline(cfg: Config, label_space: str) -> Sequence[Mapping[str, Any]]:
+    dataset = cfg.get("test_dataloader", {}).get("dataset", {})
+    datasets = dataset.get("datasets", {"": dataset})
+    pipelines = {
+        one.get("label_space"): one["pipeline"]
+        for one in datasets.values()
+        if one is not None and one.get("pipeline")
+    }
+    if not pipelines:
+        raise InferenceError(
+            "the config has no test pipeline, so nobody knows how large the model "
+            "wants its frames; set test_dataloader.dataset (see configs/_base_/"
+            "datasets)"
+        )
+    return pipelines.get(label_space, next(iter(pipelines.values())))
+
+
+def _type_name(transform: Mapping[str, Any]) -> str:
+    kind = transform["type"]
+    return kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__

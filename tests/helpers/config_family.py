@@ -1,0 +1,139 @@
+"""Load, change, compare and build the configs of the repository, each once."""
+
+import argparse
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config, DictAction
+from mmengine.registry import DefaultScope
+
+from tmt_vis.taxonomy import Taxonomy
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs"
+MAIN = "tmt_vis/tmt-vis_r50_8xb2-16k_ytvis19-ovis-uvo"
+ABLATIONS = "tmt_vis/ablations/"
+
+_models: dict[str, torch.nn.Module] = {}
+
+
+def family() -> list[str]:
+    """Name every config of the paper's family, without the demo."""
+    folders = (CONFIGS / "tmt_vis", CONFIGS / "mask2former_vis")
+    files = [file for folder in folders for file in folder.rglob("*.py")]
+    return sorted(str(file.relative_to(CONFIGS).with_suffix("")) for file in files)
+
+
+def everything() -> list[str]:
+    """Name every config a user can run."""
+    demos = (CONFIGS / "demo").glob("*.py")
+    return family() + sorted(f"demo/{file.stem}" for file in demos)
+
+
+@cache
+def load(name: str) -> Config:
+    """Parse a config by its path below configs/; the result is shared, not yours."""
+    return Config.fromfile(CONFIGS / f"{name}.py")
+
+
+def with_options(cfg: Config, options: Sequence[str]) -> Config:
+    """Apply ``--cfg-options`` as MMEngine's command lines do; every key must exist.
+
+    MMEngine itself adds a mistyped key and trains without a word.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    changes = parser.parse_args(["--cfg-options", *options]).cfg_options
+    known = flatten(cfg.to_dict())
+    for key in changes:
+        if not any(k == key or k.startswith(f"{key}.") for k in known):
+            raise KeyError(f"--cfg-options {key}: the config has no such key")
+    changed = Config(cfg.to_dict())
+    changed.merge_from_dict(changes)
+    return changed
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Turn nested dicts and lists of dicts into ``{dotted key: value}``."""
+    if isinstance(value, Mapping):
+        items = [(str(k), v) for k, v in value.items()]
+    elif isinstance(value, (list, tuple)) and any(
+        isinstance(v, (Mapping, list, tuple)) for v in value
+    ):
+        items = [(str(i), v) for i, v in enumerate(value)]
+    else:
+        return {prefix[:-1]: value}
+    out: dict[str, Any] = {} if items else {prefix[:-1]: value}
+    for key, item in items:
+        out |= flatten(item, f"{prefix}{key}.")
+    return out
+
+
+def differences(ours: Config, theirs: Config) -> dict[str, tuple[Any, Any]]:
+    """Return ``{dotted key: (ours, theirs)}`` where two configs differ."""
+    a, b = flatten(ours.to_dict()), flatten(theirs.to_dict())
+    absent = "<absent>"
+    return {
+        key: (a.get(key, absent), b.get(key, absent))
+        for key in sorted(a.keys() | b.keys())
+        if a.get(key, absent) != b.get(key, absent)
+    }
+
+
+def present(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what a child config took out by setting it to None."""
+    return {name: entry for name, entry in entries.items() if entry is not None}
+
+
+def _as_it_is(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    return tensor
+
+
+@contextlib.contextmanager
+def shapes_only() -> Iterator[None]:
+    """Build models without memory, initialisation or text embeddings.
+
+    The embeddings of OpenCLIP RN50 are made by the user (tools/text_embeddings.py) and
+    are not part of the repository; their width, 1024, is all a model's shape needs.
+    """
+
+    def width_only(cfg: Mapping[str, Any], taxonomy: Taxonomy) -> np.ndarray:
+        return np.zeros((taxonomy.num_categories, 1024), np.float32)
+
+    linspace = torch.linspace
+
+    def linspace_with_values(*args: Any, **kwargs: Any) -> torch.Tensor:
+        # Swin reads its drop-path rates out of a tensor.
+        return linspace(*args, **kwargs, device="cpu")
+
+    # On the meta device initialisation does nothing, at half the cost of a build.
+    skipped = {
+        n: _as_it_is for n in dir(torch.nn.init) if re.fullmatch(r"[a-z]\w*_", n)
+    }
+    with (
+        mock.patch.multiple("torch.nn.init", **skipped),
+        mock.patch(
+            "tmt_vis.models.heads.tmt_vis_head.build_text_embeddings", width_only
+        ),
+        mock.patch("torch.linspace", linspace_with_values),
+        DefaultScope.overwrite_default_scope("mmdet"),
+        torch.device("meta"),
+    ):
+        yield
+
+
+def build_model(model_cfg: Mapping[str, Any]) -> torch.nn.Module:
+    """Build a model without memory; equal configs share one model."""
+    key = repr(model_cfg)
+    if key not in _models:
+        with shapes_only():
+            _models[key] = MODELS.build(model_cfg)
+    return _models[key]

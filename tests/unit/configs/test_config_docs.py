@@ -1,0 +1,181 @@
+"""READMEs and metafiles name configs that exist and options that work."""
+
+import json
+import re
+
+import pytest
+import yaml
+from helpers.config_family import (
+    ABLATIONS,
+    CONFIGS,
+    MAIN,
+    ROOT,
+    build_model,
+    family,
+    load,
+    present,
+    with_options,
+)
+from mim.commands.search import convert2df
+from mmengine.config import Config
+from modelindex.load_model_index import load as load_model_index
+
+READMES = sorted(CONFIGS.rglob("README.md"))
+SETS = dict(
+    re.findall(
+        r"^\| (\S+) \| `(model[^`]+)` \|$",
+        (CONFIGS / ABLATIONS / "README.md").read_text(),
+        re.M,
+    )
+)
+TITLES = dict(
+    ytvis19="YouTube-VIS 2019", ytvis21="YouTube-VIS 2021", ovis="OVIS", uvo="UVO"
+)
+
+
+def _rows() -> list[tuple[str, str]]:
+    """Every (config, options) of the tables of the READMEs."""
+    rows = []
+    for readme in READMES:
+        for line in readme.read_text().splitlines():
+            link = re.search(r"\[\w+\]\(([^)]+\.py)\)", line)
+            if not (line.startswith("|") and link):
+                continue
+            path = (readme.parent / link[1]).resolve().relative_to(CONFIGS)
+            cell = line.split("|")[-2]
+            named = [SETS[name] for name in re.findall(r"\[(\S+)\]\(#option", cell)]
+            options = " ".join(named + re.findall(r"`(\S+=\S+)`", cell))
+            rows.append((str(path.with_suffix("")), options))
+    return rows
+
+
+def test_the_tables_reach_every_row_of_the_paper():
+    text = (CONFIGS / ABLATIONS / "README.md").read_text()
+    sections = re.split(r"^## ", text, flags=re.M)
+    counts = {
+        section.split(":")[0]: section.count(".py)")
+        for section in sections
+        if section.startswith("Table")
+    }
+    assert counts == {
+        "Table 3": 14,
+        "Table 4": 6,
+        "Table 5": 4,
+        "Table 6": 8,
+        "Table 7": 4,
+        "Table 11": 0,
+        "Table 12": 6,
+    }
+
+
+def test_rows_are_distinct_experiments():
+    table3 = [row for row in _rows() if "to-all" in row[0] or row[0] == MAIN]
+    assert {options for _, options in table3} >= {"", SETS["m2f"]}
+    assert set(SETS) == {"m2f", "no-loss", "text"}
+
+
+@pytest.mark.parametrize(("name", "options"), sorted(set(_rows())))
+def test_a_row_of_a_table_builds(name, options):
+    cfg = load(name)
+    if options:
+        cfg = with_options(cfg, options.split())
+        assert cfg.to_dict() != load(name).to_dict()
+    build_model(cfg.model)
+
+
+def test_every_config_is_in_a_table():
+    assert {name for name, _ in _rows()} == set(family())
+
+
+def test_the_m2f_options_make_the_joint_baseline():
+    joint = load("tmt_vis/m2f-joint_r50_8xb2-16k_ytvis19-ovis-uvo")
+    assert with_options(load(MAIN), SETS["m2f"].split()).model == joint.model
+
+
+def test_links_of_the_readmes_lead_somewhere():
+    for readme in READMES:
+        for target in re.findall(r"\]\(([^)#]+)\)", readme.read_text()):
+            if not target.startswith("http"):
+                assert (readme.parent / target).is_file(), f"{readme}: {target}"
+
+
+def test_keys_named_in_the_readme_exist():
+    text = (CONFIGS / "README.md").read_text()
+    keys = re.findall(r"`([a-z]\w+(?:\.\w+)+)(?:=\w+)?`", text)
+    keys = [key for key in keys if not key.endswith(".py")]
+    assert "train_dataloader.sampler.ratios.ovis" in keys
+    with_options(load(MAIN), [f"{key}=1" for key in keys])
+
+
+def _blocks(language: str) -> list[str]:
+    text = (CONFIGS / "README.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+
+
+def test_the_example_of_an_own_dataset_works(tmp_path, monkeypatch):
+    (child,), (label_space,) = _blocks("python"), _blocks("json")
+    assert len(child.splitlines()) <= 25
+    folder = tmp_path / "data" / "farm"
+    folder.mkdir(parents=True)
+    (folder / "label_space.json").write_text(json.dumps(json.loads(label_space)))
+    file = tmp_path / "child.py"
+    base = CONFIGS / "tmt_vis"
+    file.write_text(child.replace('_base_ = "./', f'_base_ = "{base}/'))
+    monkeypatch.chdir(tmp_path)
+    cfg = Config.fromfile(file)
+    head = build_model(cfg.model).head
+    taxonomy = head.vocabulary.taxonomy
+    assert taxonomy.num_categories == 106
+    assert taxonomy.names[taxonomy.slot_to_union("farm")[0]] == "dog"
+    assert head.track_decoding.limit("farm") == 10
+    datasets = cfg.train_dataloader.dataset.datasets
+    assert datasets.farm.pipeline == datasets.ovis.pipeline
+    assert datasets.farm.num_frames == 2 and datasets.farm.data_root == "data/farm/"
+    assert cfg.val_dataloader.dataset.datasets.farm.test_mode
+    assert list(cfg.train_dataloader.sampler.ratios) == list(datasets)
+    assert list(cfg.val_evaluator.metrics) == list(datasets)
+
+
+def _metafile_models() -> list[dict]:
+    index = yaml.safe_load((ROOT / "model-index.yml").read_text())
+    models, collections = [], set()
+    for path in index["Import"]:
+        content = yaml.safe_load((ROOT / path).read_text())
+        models += content["Models"]
+        for collection in content["Collections"]:
+            collections.add(collection["Name"])
+            assert (ROOT / collection["README"]).is_file()
+    assert {model["In Collection"] for model in models} == collections
+    return models
+
+
+def test_metafiles_list_every_config_once():
+    listed = [model["Config"] for model in _metafile_models()]
+    assert sorted(listed) == sorted(f"configs/{name}.py" for name in family())
+    assert all(sorted((ROOT / path).name for path in listed))
+
+
+def test_metafiles_tell_the_truth():
+    for model in _metafile_models():
+        name = model["Config"].removeprefix("configs/").removesuffix(".py")
+        cfg = load(name)
+        datasets = present(cfg.train_dataloader.dataset.datasets)
+        data = model["Metadata"]["Training Data"]
+        assert model["Name"] == name.rsplit("/", 1)[-1]
+        assert set(data) == {TITLES[key] for key in datasets} and len(data) == len(
+            datasets
+        )
+        assert model["Metadata"]["Iterations"] == cfg.train_cfg.max_iters
+        uses_taxonomy = cfg.model.head.get("compilation") is not None
+        assert (model["In Collection"] == "TMT-VIS") == uses_taxonomy
+
+
+def test_metafiles_claim_no_weights_and_no_results():
+    for model in _metafile_models():
+        assert not {"Weights", "Results"} & set(model)
+
+
+def test_mim_reads_the_model_index():
+    table = convert2df(load_model_index(str(ROOT / "model-index.yml")))
+    assert sorted(table.index) == sorted(name.rsplit("/", 1)[-1] for name in family())
+    assert set(table["model"]) == {"tmt-vis", "mask2former-vis"}

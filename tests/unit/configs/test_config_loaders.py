@@ -1,0 +1,81 @@
+"""Loaders and evaluators of configs run on miniature files of the official layouts."""
+
+import pytest
+from helpers.config_family import ABLATIONS, MAIN, load
+from helpers.mini_vis import moving_video, native_json, write_frames, write_json
+from mmdet.registry import EVALUATOR
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+FROM_YTVIS19 = ABLATIONS + "tmt-vis_r50_8xb2-6k_ytvis19-to-"
+SWIN_YTVIS21 = "tmt_vis/tmt-vis_swin-l-p4-w12-384-in21k_8xb2-16k_ytvis21-ovis-uvo"
+LENGTH = 3
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """One video of three frames per dataset and split, where the configs expect it."""
+    root = tmp_path_factory.mktemp("official")
+    videos = [moving_video(7, LENGTH)]
+    cfg = load(MAIN)
+    for entry in (*cfg.train_sets.values(), *cfg.val_sets.values()):
+        folder = root / entry.data_root
+        write_frames(folder / entry.data_prefix.img, videos)
+        (folder / entry.ann_file).parent.mkdir(parents=True, exist_ok=True)
+        write_json(folder, native_json(videos), entry.ann_file)
+    return root
+
+
+@pytest.fixture
+def here(data, monkeypatch):
+    """Configs name files relative to the repository; stand where the data are."""
+    monkeypatch.chdir(data)
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        yield
+
+
+def _items(loader_cfg, count: int) -> list[dict]:
+    cfg = Config(dict(loader_cfg, num_workers=0, persistent_workers=False))
+    batches = iter(Runner.build_dataloader(cfg, seed=0))
+    return [
+        dict(inputs=inputs, sample=sample)
+        for batch in (next(batches) for _ in range(count))
+        for inputs, sample in zip(batch["inputs"], batch["data_samples"], strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "datasets"),
+    [
+        (MAIN, {"ytvis19", "ovis", "uvo"}),
+        (FROM_YTVIS19 + "all", {"ytvis19"}),
+        (SWIN_YTVIS21, {"ytvis21", "ovis", "uvo"}),
+    ],
+)
+def test_training_clips(here, name, datasets):
+    items = _items(load(name).train_dataloader, 3)
+    assert {item["sample"].dataset for item in items} == datasets
+    for item in items:
+        frames, channels, height, width = item["inputs"].shape
+        assert (frames, channels) == (2, 3)
+        assert (height, width) in {(360, 540), (480, 720)}
+        assert item["sample"].gt_instances.masks.shape[1:] == (2, height, width)
+
+
+@pytest.mark.parametrize(
+    ("name", "datasets", "short_side"),
+    [
+        (FROM_YTVIS19 + "all", ["ytvis19", "ovis", "uvo"], 360),
+        (FROM_YTVIS19 + "ovis", ["ovis"], 360),
+        (SWIN_YTVIS21, ["ovis", "uvo", "ytvis21"], 480),
+    ],
+)
+def test_validation_videos_and_their_metrics(here, name, datasets, short_side):
+    cfg = load(name)
+    items = _items(cfg.val_dataloader, len(datasets))
+    assert [item["sample"].dataset for item in items] == datasets
+    for item in items:
+        assert item["inputs"].shape == (LENGTH, 3, short_side, short_side * 3 // 2)
+    evaluator = EVALUATOR.build(cfg.val_evaluator)
+    assert {metric.dataset for metric in evaluator.metrics} == set(datasets)

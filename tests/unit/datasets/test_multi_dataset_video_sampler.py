@@ -1,0 +1,185 @@
+"""The global sequence of clips: coverage, ranks, resume, order of datasets."""
+
+from collections import Counter
+from itertools import islice
+from types import SimpleNamespace
+
+import pytest
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader, Dataset
+
+from tmt_vis.datasets import MultiDatasetVideoSampler
+from tmt_vis.datasets.samplers import multi_dataset_video_sampler as module
+
+PAPER = dict(ytvis19=1, ovis=1, uvo=0.75)
+SIZES = dict(ytvis19=7, ovis=5, uvo=11)
+
+
+def mixture(sizes=SIZES) -> SimpleNamespace:
+    return SimpleNamespace(names=tuple(sizes), sizes=dict(sizes))
+
+
+def make(monkeypatch, *, rank=0, world=1, sizes=SIZES, **options):
+    monkeypatch.setattr(module, "get_dist_info", lambda: (rank, world))
+    options = dict(dict(ratios=PAPER, batch_size=2, seed=3), **options)
+    return MultiDatasetVideoSampler(mixture(sizes), **options)
+
+
+def take(sampler, count) -> list:
+    return list(islice(sampler, count))
+
+
+def test_every_video_once_before_any_is_repeated(monkeypatch):
+    clips = take(make(monkeypatch), 11 * 70)
+    for number, size in enumerate(SIZES.values()):
+        videos = [clip.video for clip in clips if clip.dataset == number]
+        passes = [videos[i : i + size] for i in range(0, len(videos) - size, size)]
+        assert len(passes) > 10
+        assert all(sorted(one) == list(range(size)) for one in passes)
+        assert len({tuple(one) for one in passes}) > 1  # shuffled anew
+
+
+def test_shares_follow_the_ratios(monkeypatch):
+    clips = take(make(monkeypatch), 1100)
+    assert Counter(clip.dataset for clip in clips) == {0: 400, 1: 400, 2: 300}
+
+
+def test_without_ratios_shares_follow_the_sizes(monkeypatch):
+    clips = take(make(monkeypatch, ratios=None), 230)
+    assert Counter(clip.dataset for clip in clips) == {0: 70, 1: 50, 2: 110}
+
+
+def test_every_clip_has_its_own_seed(monkeypatch):
+    clips = take(make(monkeypatch), 2000)
+    assert len({clip.seed for clip in clips}) == 2000
+    assert all(0 <= clip.seed < 2**32 for clip in clips)
+    other = take(make(monkeypatch, seed=4), 2000)
+    assert not {clip.seed for clip in clips} & {clip.seed for clip in other}
+    assert [c.video for c in clips] != [c.video for c in other]
+
+
+def per_step(sampler, steps) -> list[list]:
+    clips = take(sampler, steps * sampler.batch_size)
+    step = sampler.batch_size
+    return [clips[i : i + step] for i in range(0, len(clips), step)]
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_ranks_share_the_steps_of_one_process(monkeypatch, world):
+    one = per_step(make(monkeypatch, batch_size=2 * world), 40)
+    ranks = [per_step(make(monkeypatch, rank=r, world=world), 40) for r in range(world)]
+    for step, batch in enumerate(one):
+        parts = [clips[step] for clips in ranks]
+        assert sorted(clip for part in parts for clip in part) == sorted(batch)
+        # contiguous parts, handed round
+        part = (0 + step) % world
+        assert parts[0] == batch[2 * part : 2 * part + 2]
+
+
+def test_no_rank_is_tied_to_a_dataset(monkeypatch):
+    sizes, ratios = dict(a=4, b=4), dict(a=1, b=1)
+    for rank in (0, 1):
+        sampler = make(
+            monkeypatch, rank=rank, world=2, sizes=sizes, ratios=ratios, batch_size=1
+        )
+        drawn = Counter(clip.dataset for clip in take(sampler, 100))
+        assert drawn == {0: 50, 1: 50}
+
+
+@pytest.mark.parametrize("homogeneous", [False, True])
+@pytest.mark.parametrize("start", [0, 1, 37, 5000])
+def test_resume_continues_exactly(monkeypatch, homogeneous, start):
+    options = dict(rank=1, world=2, homogeneous_batch=homogeneous)
+    straight = take(make(monkeypatch, **options), (start + 10) * 2)[-20:]
+    sampler = make(monkeypatch, **options)
+    sampler.set_start(start)
+    assert take(sampler, 20) == straight
+    assert take(sampler, 20) == straight  # a new iterator starts there again
+    with pytest.raises(ValueError, match="global_step must be >= 0"):
+        sampler.set_start(-1)
+
+
+def test_order_of_the_datasets_does_not_matter(monkeypatch):
+    backwards = dict(reversed(SIZES.items()))
+    for options in (dict(), dict(ratios=None), dict(homogeneous_batch=True)):
+        named = []
+        for sizes in (SIZES, backwards):
+            clips = take(make(monkeypatch, sizes=sizes, **options), 300)
+            named.append([(list(sizes)[c.dataset], c.video, c.seed) for c in clips])
+        assert named[0] == named[1]
+
+
+def test_homogeneous_batches_hold_one_dataset_and_keep_the_shares(monkeypatch):
+    options = dict(homogeneous_batch=True, batch_size=4, world=2)
+    drawn = Counter()
+    for rank in (0, 1):
+        for batch in per_step(make(monkeypatch, rank=rank, **options), 110):
+            assert len({clip.dataset for clip in batch}) == 1
+            drawn.update(clip.dataset for clip in batch)
+    assert drawn == {0: 320, 1: 320, 2: 240}
+
+
+def test_homogeneous_batches_cover_every_video_too(monkeypatch):
+    clips = take(make(monkeypatch, homogeneous_batch=True, batch_size=4), 4 * 11 * 7)
+    videos = [clip.video for clip in clips if clip.dataset == 0]
+    for first in range(0, len(videos) - 7, 7):
+        assert sorted(videos[first : first + 7]) == list(range(7))
+
+
+@pytest.mark.parametrize(
+    ("ratios", "message"),
+    [
+        (dict(PAPER, coco=1), r"unknown: \['coco'\]"),
+        (dict(ytvis19=1, ovis=1), r"missing: \['uvo'\]"),
+        (dict(PAPER, uvo=0), "'uvo' must be a positive"),
+    ],
+)
+def test_wrong_ratios_are_refused(monkeypatch, ratios, message):
+    with pytest.raises(ValueError, match=message):
+        make(monkeypatch, ratios=ratios)
+
+
+def test_batch_size_must_be_positive(monkeypatch):
+    with pytest.raises(ValueError, match="batch_size must be >= 1"):
+        make(monkeypatch, batch_size=0)
+
+
+class Echo(Dataset):
+    """A mixture whose items are their own indices."""
+
+    names, sizes = tuple(SIZES), SIZES
+
+    def __getitem__(self, index):
+        return index
+
+    def __len__(self):
+        return sum(SIZES.values())
+
+
+def same(batch):
+    return batch
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_runs_in_a_runner_loader_with_any_number_of_workers(workers):
+    loader = Runner.build_dataloader(
+        dict(
+            dataset=Echo(),
+            batch_size=2,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            sampler=dict(
+                type="mmdet.MultiDatasetVideoSampler", ratios=PAPER, batch_size=2
+            ),
+            collate_fn=same,
+        ),
+        seed=3,
+    )
+    assert isinstance(loader, DataLoader) and len(loader) == 12
+    expected = loader.sampler
+    batches = list(islice(loader, 6))
+    assert batches == [
+        [expected.clip_at(2 * s), expected.clip_at(2 * s + 1)] for s in range(6)
+    ]
+    loader.sampler.set_start(4)
+    assert next(iter(loader)) == batches[4]

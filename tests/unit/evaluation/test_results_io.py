@@ -1,0 +1,129 @@
+"""Submissions: official content, complete or absent, read back and checked."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from ap_reference import official_evaluation
+from vis_files import perfect_predictions, write_annotations
+
+from tmt_vis.evaluation import (
+    PredictedTubes,
+    load_annotations,
+    read_results,
+    write_results,
+)
+from tmt_vis.structures import TubeRLE
+from tmt_vis.taxonomy import LabelSpace
+
+
+@pytest.fixture
+def annotations(tmp_path):
+    path = write_annotations(tmp_path / "ann.json", "ytvis19")
+    return load_annotations(path, label_space=LabelSpace.load("ytvis19"))
+
+
+def test_written_results_are_official_and_come_back(tmp_path, annotations, monkeypatch):
+    predictions = perfect_predictions(annotations)
+    written = write_results(tmp_path / "out" / "run", predictions, annotations)
+    assert written.json_file == tmp_path / "out" / "run.results.json"
+    assert written.zip_file == tmp_path / "out" / "run.zip"
+    with zipfile.ZipFile(written.zip_file) as archive:
+        assert archive.namelist() == ["results.json"]
+        assert archive.read("results.json") == written.json_file.read_bytes()
+    entries = json.loads(written.json_file.read_text())
+    assert written.num_tracks == len(entries) == sum(map(len, predictions.values()))
+    assert {e["category_id"] for e in entries} <= {90, 3, 41}
+    absent = [s for e in entries for s in e["segmentations"] if s is None]
+    assert absent, "some objects are absent in some frames"
+    monkeypatch.setattr(np, "float", float, raising=False)
+    file = json.loads((tmp_path / "ann.json").read_text())
+    for index, row in enumerate(file["annotations"]):
+        row["id"] = index + 1
+    assert official_evaluation(file, entries)[2][0] == pytest.approx(1.0)
+    for path in written.json_file, written.zip_file:
+        again = read_results(path, annotations)
+        for video_id, tracks in again.items():
+            assert list(tracks.tubes) == list(predictions[video_id].tubes)
+            assert np.array_equal(tracks.slots, predictions[video_id].slots)
+            assert np.array_equal(tracks.scores, predictions[video_id].scores)
+
+
+def test_nothing_found_is_a_valid_submission(tmp_path, annotations):
+    none = {video_id: PredictedTubes.none() for video_id in annotations.videos}
+    written = write_results(tmp_path / "run", none, annotations)
+    assert json.loads(written.json_file.read_text()) == []
+    assert read_results(written.zip_file, annotations) == {}
+
+
+def test_categories_the_file_does_not_list_are_left_out_and_counted(
+    tmp_path, annotations
+):
+    predictions = perfect_predictions(annotations)
+    lizard = LabelSpace.load("ytvis19").slot_of_name("lizard")
+    predictions[2].slots[0] = lizard
+    written = write_results(tmp_path / "run", predictions, annotations)
+    assert written.num_dropped == 1
+    assert written.num_tracks == sum(map(len, predictions.values())) - 1
+
+
+def test_a_failed_write_leaves_the_old_files_and_no_draft(tmp_path, annotations):
+    (tmp_path / "run.zip").write_text("old zip")
+    (tmp_path / "run.results.json").write_text("old json")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    small = TubeRLE.from_masks(np.ones((4, 2, 2), dtype=bool))
+    slot = np.array([annotations.slot_of_source[3]])
+    with pytest.raises(ValueError, match="frame 0: the RLE has size"):
+        write_results(
+            tmp_path / "run",
+            {1: PredictedTubes([small], slot, np.ones(1))},
+            annotations,
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert (tmp_path / "run.zip").read_text() == "old zip"
+    assert (tmp_path / "run.results.json").read_text() == "old json"
+
+
+GOOD = {
+    "video_id": 1,
+    "category_id": 3,
+    "score": 0.5,
+    "segmentations": [None, None, {"size": [20, 28], "counts": [20 * 28]}, None],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (json.dumps(GOOD), "must be a JSON list"),
+        (f"[{json.dumps(GOOD)}, {{", "not complete JSON"),
+        (f"[{json.dumps(GOOD)}", "not complete JSON"),
+        (json.dumps([GOOD, {**GOOD, "video_id": 77}]), "entry 1: video_id 77"),
+        (json.dumps([{**GOOD, "category_id": 1}]), "entry 0: category_id 1"),
+        (json.dumps([{"video_id": 1}]), "entry 0 lacks 'category_id'"),
+        (json.dumps([{**GOOD, "segmentations": [None] * 3}]), "3 segmentations"),
+        (json.dumps([{**GOOD, "segmentations": None}]), "entry 0"),
+        (json.dumps([{**GOOD, "score": float("nan")}]), "finite"),
+        ("[3]", "entry 0"),
+    ],
+)
+def test_malformed_results_are_named(tmp_path, annotations, text, message):
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_results(path, annotations)
+
+
+def test_zip_needs_results_json_at_its_top(tmp_path, annotations):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("folder/results.json", "[]")
+    with pytest.raises(ValueError, match="at its top"):
+        read_results(tmp_path / "bad.zip", annotations)
+
+
+@pytest.mark.parametrize("separator", [",", " ,\n ", ",\r\n\t"])
+def test_layout_of_the_json_does_not_matter(tmp_path, annotations, separator):
+    path = tmp_path / "results.json"
+    path.write_text(f" [ {separator.join([json.dumps(GOOD)] * 3)} ] ")
+    assert len(read_results(path, annotations)[1]) == 3

@@ -1,0 +1,53 @@
+"""What to generate: every argument that decides the bytes."""
+
+from dataclasses import dataclass
+
+from .layouts import LAYOUTS
+
+LEAST = {
+    "seed": 0,
+    "videos": 1,
+    "val_videos": 1,
+    "height": 32,  # below, the smallest sprites have no visible silhouette
+    "width": 32,
+    "frames": 1,
+}
+CHOICES = {
+    "sprites": ("shapes", "emoji"),
+    "counts": ("string", "list"),
+}
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """What to generate; everything that decides the bytes except the library."""
+
+    seed: int = 0
+    videos: int = 60
+    val_videos: int = 12
+    height: int = 96
+    width: int = 160
+    frames: int = 12
+    datasets: tuple[str, ...] = ("ytvis19", "ovis", "uvo")
+    classes: str = "6"
+    sprites: str = "shapes"
+    counts: str = "string"
+
+    def __post_init__(self) -> None:
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"{name} must be at least {least}, got {getattr(self, name)}"
+                )
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(choices)}, got "
+                    f"{getattr(self, name)!r}"
+                )
+        unknown = set(self.datasets) - set(LAYOUTS)
+        if unknown or len(set(self.datasets)) < max(len(self.datasets), 1):
+            raise ValueError(
+                f"datasets must be one or more distinct names out of "
+                f"{', '.join(LAYOUTS)}, got {list(self.datasets)}"
+            )

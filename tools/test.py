@@ -1,0 +1,31 @@
+"""Evaluate a checkpoint: mmdet's tools/test.py, which also runs on CPUs in parallel.
+
+python tools/test.py CONFIG CHECKPOINT
+torchrun --nproc-per-node 8 tools/test.py CONFIG CHECKPOINT --launcher pytorch
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from tmt_vis.engine.launch import add_runtime_arguments, build_runner, load_config
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; the interface is that of mmdet."""
+    parser = argparse.ArgumentParser(description="Evaluate a checkpoint")
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    add_runtime_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, float]:
+    """Test as the command line says; returns the metrics."""
+    args = parse_args(argv)
+    cfg = load_config(args)
+    cfg.load_from = args.checkpoint
+    return build_runner(cfg).test()
+
+
+if __name__ == "__main__":
+    main()
