@@ -77,6 +77,12 @@ def build_vocabulary(
             "head.classifier=dict(type='TextSimilarityClassifier')"
         )
     taxonomy = Taxonomy.from_label_spaces([space])
+    if not taxonomy.has_text.all():
+        mute = [c.name for c in space.categories if not c.has_text]
+        raise InferenceError(
+            f"categories without text cannot be predicted by name, got {mute}; leave "
+            "them out"
+        )
     try:
         vectors = build_text_embeddings(text_cfg, taxonomy)
     except TextEmbeddingError as error:

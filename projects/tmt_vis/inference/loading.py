@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
@@ -75,12 +76,16 @@ def load_model(
 def _load_weights(
     model: nn.Module, weights: Mapping[str, Tensor], checkpoint: str
 ) -> None:
-    # What DistributedDataParallel puts in front, if the model was saved inside it.
-    weights = {key.removeprefix("module."): value for key, value in weights.items()}
-    missing = model.load_state_dict(weights, strict=False).missing_keys
-    if missing:
+    keys = model.load_state_dict(weights, strict=False)
+    if keys.missing_keys:
         raise InferenceError(
-            f"{checkpoint} lacks {len(missing)} of the {len(model.state_dict())} "
-            f"tensors of the config's model, e.g. {missing[0]}; they would be random. "
-            "Use the config the checkpoint was trained with"
+            f"{checkpoint} lacks {len(keys.missing_keys)} of the "
+            f"{len(model.state_dict())} tensors of the config's model, e.g. "
+            f"{keys.missing_keys[0]}; they would be random. Use the config the "
+            "checkpoint was trained with"
+        )
+    if keys.unexpected_keys:
+        MMLogger.get_current_instance().warning(
+            f"{checkpoint} holds {len(keys.unexpected_keys)} tensors that the config's "
+            f"model does not have, e.g. {keys.unexpected_keys[0]}; is it its config?"
         )

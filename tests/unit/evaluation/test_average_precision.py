@@ -163,6 +163,19 @@ def test_crowd_by_prediction_forgives_a_track_inside_a_crowd():
     assert our_evaluation(file, entries, crowd_by_prediction=True).ap() == 1.0
 
 
+def test_of_two_equally_good_objects_the_later_is_taken():
+    """Then the second track finds only what the first left; the order decides AP."""
+    objects = [(1, 1, box_tube((2, x, 12, 12), ALWAYS), False) for x in (1, 3)]
+    tracks = [
+        (1, 1, box_tube((2, x, 12, 12), ALWAYS), s) for x, s in ((2, 0.9), (3, 0.8))
+    ]
+    tables = []
+    for rows in (objects, objects[::-1]):
+        file = annotation_file(rows, num_videos=1, category_ids=[1])
+        tables.append(assert_same(file, result_entries(tracks)))
+    assert tables[0].ap() < tables[1].ap()
+
+
 def test_subset_of_slots_and_single_thresholds():
     masks = box_tube((2, 2, 6, 6), ALWAYS)
     rows = [(1, 1, masks, False), (1, 2, masks, False)]

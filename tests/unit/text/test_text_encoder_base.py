@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
 from tmt_vis.text import (
@@ -74,7 +75,11 @@ def test_other_words_are_errors(spec):
 
 
 def test_building_inside_an_mmdet_run_does_not_warn(caplog):
+    # MMEngine's logger does not propagate, so caplog must listen at its door.
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
     with DefaultScope.overwrite_default_scope("mmdet"):
         encoder = TEXT_ENCODERS.build(dict(type="HashTextEncoder", dim=8))
+    logger.removeHandler(caplog.handler)
     assert isinstance(encoder, HashTextEncoder)
     assert not caplog.records

@@ -140,6 +140,14 @@ def test_legend_wraps_and_shows_every_color():
     assert draw_legend([], width=50).shape[1] == 50
 
 
+@pytest.mark.parametrize(("track_id", "ink"), [(3, 0), (6, 255)], ids=["light", "dark"])
+def test_tags_are_written_in_the_ink_that_reads_on_them(track_id, ink):
+    legend = draw_legend([TrackLabel(track_id, "dog")], width=100)
+    inside = legend[8:-8, 8:40]
+    assert (inside == ink).all(axis=-1).any()
+    assert not (inside == 255 - ink).all(axis=-1).any()
+
+
 def test_shapes_are_checked():
     with pytest.raises(ValueError, match="N=1"):
         draw_tracks(GREY, np.zeros((1, 60, 91), dtype=bool), [TrackLabel(0, "dog")])

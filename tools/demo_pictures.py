@@ -1,0 +1,160 @@
+"""The pictures of the demo: ground truth beside prediction, losses, taxonomy."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tmt_vis.structures import TubeRLE
+from tmt_vis.visualization import (
+    SheetVideo,
+    TrackLabel,
+    contact_sheet,
+    draw_video,
+    plot_ap,
+    plot_losses,
+    plot_taxonomy,
+    read_scalars,
+    write_image,
+    write_video,
+)
+
+
+@dataclass(frozen=True)
+class ValSplit:
+    """Where a validation split and its results lie.
+
+    Args:
+        dataset: name of the dataset.
+        ann_file: annotation file in the official format.
+        image_dir: folder the file names are relative to.
+        results: ``results.json`` of the model, official format.
+    """
+
+    dataset: str
+    ann_file: Path
+    image_dir: Path
+    results: Path
+
+
+def read_frames(split: ValSplit, video: dict[str, Any]) -> list[np.ndarray]:
+    """Read the frames of a video as RGB, failing on the first unreadable one."""
+    frames = []
+    for name in video["file_names"]:
+        image = cv2.imread(str(split.image_dir / name))
+        if image is None:
+            raise OSError(f"cannot read frame {split.image_dir / name}")
+        frames.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    return frames
+
+
+def write_contact_sheet(
+    path: Path, splits: Sequence[ValSplit], *, score_thr: float, per_dataset: int = 2
+) -> None:
+    """Lay the most crowded videos of each split out, ground truth over prediction.
+
+    Args:
+        path: PNG to write.
+        splits: what to show.
+        score_thr: tracks below this score are left out.
+        per_dataset: videos of each split.
+    """
+    blocks = [
+        block for split in splits for block in _blocks(split, score_thr, per_dataset)
+    ]
+    write_image(path, contact_sheet(blocks))
+
+
+def _blocks(split: ValSplit, score_thr: float, count: int) -> Iterable[SheetVideo]:
+    content = json.loads(split.ann_file.read_text())
+    results = json.loads(split.results.read_text())
+    names = {c["id"]: c["name"] for c in content["categories"]}
+    truth = content["annotations"]
+    crowd = {v["id"]: 0 for v in content["videos"]}
+    for annotation in truth:
+        crowd[annotation["video_id"]] += 1
+    videos = sorted(content["videos"], key=lambda v: (-crowd[v["id"]], v["id"]))
+    kept = [r for r in results if r["score"] >= score_thr]
+    for video in videos[:count]:
+        frames = read_frames(split, video)
+        yield SheetVideo(
+            dataset=split.dataset,
+            name=Path(video["file_names"][0]).parent.name,
+            strips={
+                "ground truth": _draw(frames, truth, video, names),
+                "prediction": _draw(frames, kept, video, names),
+            },
+        )
+
+
+def _draw(
+    frames: list[np.ndarray], tracks: list[dict], video: dict, names: dict[int, str]
+) -> list[np.ndarray]:
+    mine = [t for t in tracks if t["video_id"] == video["id"]]
+    height, width = frames[0].shape[:2]
+    tubes = [TubeRLE.from_frames(t["segmentations"], height, width) for t in mine]
+    labels = [
+        TrackLabel(i + 1, names[t["category_id"]], t.get("score"))
+        for i, t in enumerate(mine)
+    ]
+    return list(draw_video(frames, tubes, labels))
+
+
+def write_input_video(path: Path, split: ValSplit, *, fps: float) -> dict[str, Any]:
+    """Join the frames of the split's most crowded video into a video file.
+
+    Args:
+        path: mp4 to write.
+        split: where the frames are.
+        fps: frames per second.
+
+    Returns:
+        The video's name and the names of its categories.
+    """
+    content = json.loads(split.ann_file.read_text())
+    names = {c["id"]: c["name"] for c in content["categories"]}
+    inside = {v["id"]: [] for v in content["videos"]}
+    for annotation in content["annotations"]:
+        inside[annotation["video_id"]].append(names[annotation["category_id"]])
+    video = max(content["videos"], key=lambda v: len(inside[v["id"]]))
+    write_video(path, read_frames(split, video), fps=fps)
+    name = Path(video["file_names"][0]).parent.name
+    return dict(name=name, categories=sorted(set(inside[video["id"]])))
+
+
+def write_gif(path: Path, video: Path, *, fps: float) -> None:
+    """Convert a rendered mp4 into a GIF, for READMEs and chats."""
+    capture = cv2.VideoCapture(str(video))
+    frames = []
+    while True:
+        read, frame = capture.read()
+        if not read:
+            break
+        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+    capture.release()
+    write_video(path, frames, fps=fps)
+
+
+def write_plots(
+    out: Path, *, train_dir: Path, metrics: dict[str, float], prediction: dict[str, Any]
+) -> None:
+    """Plot losses, AP per dataset and the compiled taxonomy of one video.
+
+    Args:
+        out: folder of the pictures.
+        train_dir: work_dir of the training.
+        metrics: of the test.
+        prediction: ``names``, ``scores``, ``present`` and ``title`` of the video.
+    """
+    plot_losses(out / "losses.png", read_scalars(train_dir))
+    plot_ap(out / "ap50.png", {"TMT-VIS (demo)": metrics}, metric="AP50")
+    plot_taxonomy(
+        out / "taxonomy.png",
+        prediction["names"],
+        prediction["scores"],
+        present=prediction["present"],
+        title=prediction["title"],
+    )
