@@ -16,7 +16,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.tmt_vis.stamp
 endif
 
-PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check \
+PIP_INSTALL := $(PY) -m pip install -qq --no-input --disable-pip-version-check \
 	--no-compile --retries 10 --timeout 60
 
 # glibc returns every tensor above 32 MB to the kernel and faults it in again: a 100 MB

@@ -30,7 +30,7 @@ env_cfg = dict(
 )
 log_processor = dict(type="LogProcessor", window_size=50, by_epoch=False)
 vis_backends = [dict(type="LocalVisBackend")]
-visualizer = dict(type="Visualizer", vis_backends=vis_backends, name="visualizer")
+visualizer = dict(type="Visualizer", vis_backends=vis_backends)
 
 log_level = "INFO"
 resume = False

@@ -33,6 +33,8 @@ class FrameSource(ABC):
     """
 
     rereadable: ClassVar[bool] = True
+    endless: ClassVar[bool] = False
+
     def __init__(
         self,
         *,
@@ -246,6 +248,7 @@ class Camera(FrameSource):
     """
 
     rereadable = False
+    endless = True
 
     def __init__(self, index: int, *, fps: float | None = None) -> None:
         self._capture = cv2.VideoCapture(index)
@@ -300,7 +303,9 @@ def read_image(path: Path, backend: str = "cv2") -> np.ndarray:
         is_cut = content.startswith(_JPEG_START) and _JPEG_END not in content
         frame = None if is_cut else mmcv.imfrombytes(content, "color", backend=backend)
     except (OSError, cv2.error) as error:
-        raise FrameSourceError(f"{path}: cannot be read as an image ({error})") from error
+        raise FrameSourceError(
+            f"{path}: cannot be read as an image ({error})"
+        ) from error
     if frame is None:
         raise FrameSourceError(f"{path}: not a complete image; copy it again")
     return frame

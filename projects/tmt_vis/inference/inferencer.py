@@ -14,21 +14,15 @@ from tmt_vis.models import UnionVocabulary
 from tmt_vis.taxonomy import LabelSpace
 
 from .errors import InferenceError
-from .frame_sources import FrameSource
-from .free_vocabulary import (
-    VocabularyInput,
-    build_vocabulary,
-    parse_vocabulary,
-    speaking,
-)
-from .linking import LinkOptions, TrackLinker
-from .loading import default_device, load_config, load_model
+from .free_vocabulary import VocabularyInput, build_vocabulary, parse_vocabulary
+from .linking import LinkOptions
+from .loading import default_device, digest_of_state, load_config, load_model
 from .opening import VideoInput, open_source
 from .partial_results import PartialResults, run_key
 from .preparation import FramePreparation
-from .results import TrackSelection, VideoResult, compiled_categories, select_tracks
+from .results import TrackSelection, VideoResult
 from .video_engine import VideoInferenceEngine
-from .video_run import Progress, VideoRun, digest_of_state
+from .video_task import Progress, VideoTask
 from .windows import WindowPlan
 
 
@@ -41,7 +35,7 @@ class VISInferencer:
         device: Where to compute; None means the GPU if there is one, else the CPU.
         cfg_options: Changes of the config, dotted names and values.
         windows: How many frames are looked at together. Memory grows with them, and
-            with nothing else.
+            with nothing else but the masks that are found.
         link: When the objects of two windows are the same.
         max_objects: Objects kept per window; None takes ``test_cfg.max_per_video``.
         several_categories: Report every (object, category) pair that is good enough,
@@ -49,9 +43,10 @@ class VISInferencer:
             per object. Tracks of one object then share their id.
 
     Example:
-        >>> find = VISInferencer("configs/demo/tmt-vis.py", "tmt-vis.pth")
+        >>> find = VISInferencer("configs/tmt_vis/tmt-vis.py", "tmt-vis.pth")
         >>> result = find("holiday.mp4", label_space="ovis")
-        >>> [(track.name, track.score) for track in result.tracks]
+        >>> [(track.id, track.name, track.score) for track in result.tracks]
+        [(1, 'Person', 0.93), (2, 'Dog', 0.88)]
     """
 
     def __init__(
@@ -94,17 +89,17 @@ class VISInferencer:
 
         Args:
             video: What :func:`open_source` opens: a video file, a folder or pattern of
-                frames, an image, a camera index, frames in memory.
+                frames, an image, a camera index, frames in memory (BGR).
             label_space: Predict the categories of this label space of the model; None
                 means its first one.
             vocabulary: Predict these categories instead: ``'dog,person,red bus'``, a
                 list of names, a label-space file. Needs a text classifier.
             score_thr: Least score of a track.
             max_frames: Frames that are looked at; None means all.
-            partial_dir: Folder in which finished windows are kept until the caller
+            partial_dir: Folder in which finished windows are kept, until the caller
                 removes them; None keeps none.
-            resume: Go on where an interrupted run with the same input, weights and
-                settings ended.
+            resume: Go on where an interrupted run with the same ``partial_dir``,
+                input, weights and settings ended.
             progress: Called after each frame with frames read and frames expected.
 
         Returns:
@@ -115,24 +110,112 @@ class VISInferencer:
             FrameSourceError: If the video cannot be read.
             TextEmbeddingError: If the vocabulary has words without a vector.
         """
-        source = self.open(video, label_space)
+        task = self.task(
+            video,
+            label_space=label_space,
+            vocabulary=vocabulary,
+            score_thr=score_thr,
+            max_frames=max_frames,
+            partial_dir=partial_dir,
+        )
+        return task.run(resume=resume, progress=progress)
+
+    def task(
+        self,
+        video: VideoInput,
+        *,
+        label_space: str | None = None,
+        vocabulary: VocabularyInput | None = None,
+        score_thr: float = 0.3,
+        max_frames: int | None = None,
+        partial_dir: "str | PathLike[str] | None" = None,
+    ) -> VideoTask:
+        """Check a request and open its video, without predicting yet.
+
+        Takes the arguments of a call; what they mean is said there.
+
+        Returns:
+            The task; its ``run`` predicts.
+        """
         space, words = self._categories(label_space, vocabulary)
-        _check_length(source, max_frames)
         prepare = FramePreparation(self.cfg, space.name)
-        with speaking(self.model.head, words):
-            run = VideoRun(
-                engine=self._engine(space.name),
-                prepare=prepare,
-                source=source,
-                max_frames=max_frames,
-                partial=self.partial_results(
-                    source,
-                    partial_dir,
-                    label_space=label_space,
-                    vocabulary=vocabulary,
-                    max_frames=max_frames,
-                ),
-                resume=resume,
-                progress=progress,
+        source = open_source(video, image_backend=prepare.image_backend)
+        if source.endless and max_frames is None:
+            raise InferenceError(f"{source.name} has no end: give max_frames")
+        limit = self._limit(space.name)
+        engine = VideoInferenceEngine(
+            self.model,
+            label_space=space.name,
+            plan=self.windows,
+            max_objects=limit,
+            several_categories=self.several_categories,
+        )
+        partial = None
+        if partial_dir is not None:
+            facts = self._facts(prepare, words, limit) | dict(max_frames=max_frames)
+            key = run_key(facts | dict(input=source.identity()))
+            partial = PartialResults(Path(partial_dir), name=source.name, key=key)
+        return VideoTask(
+            source=source,
+            label_space=space,
+            vocabulary=words,
+            engine=engine,
+            prepare=prepare,
+            selection=TrackSelection(score_thr, limit, self.several_categories),
+            link=self.link,
+            max_frames=max_frames,
+            partial=partial,
+        )
+
+    def _categories(
+        self, label_space: str | None, vocabulary: VocabularyInput | None
+    ) -> tuple[LabelSpace, UnionVocabulary | None]:
+        if vocabulary is not None:
+            if label_space is not None:
+                raise InferenceError(
+                    f"give a label space or a vocabulary, got both: {label_space!r} "
+                    f"and {vocabulary!r}"
+                )
+            space = parse_vocabulary(vocabulary)
+            text_cfg = self.cfg.model.head.get("text_embeddings")
+            return space, build_vocabulary(space, self.model.head, text_cfg)
+        spaces = self.model.head.vocabulary.taxonomy.label_spaces
+        name = label_space or next(iter(spaces))
+        if name not in spaces:
+            raise InferenceError(
+                f"the model predicts the label spaces {', '.join(spaces)}, got "
+                f"{name!r}; categories it was not trained on are a vocabulary "
+                "(vocabulary=, --vocabulary)"
             )
-            return self._link(run, source, space, score_thr)
+        return spaces[name], None
+
+    def _limit(self, label_space: str) -> int:
+        """Return the objects kept per window; a free vocabulary gets the largest."""
+        if self.max_objects is not None:
+            return self.max_objects
+        per_video = self.model.head.track_decoding.max_per_video
+        if isinstance(per_video, Mapping):
+            return per_video.get(label_space, max(per_video.values()))
+        return per_video
+
+    @cached_property
+    def _weights(self) -> str:
+        return digest_of_state(self.model)
+
+    def _facts(
+        self, prepare: FramePreparation, words: UnionVocabulary | None, limit: int
+    ) -> dict[str, Any]:
+        """List what windows depend on, besides the video."""
+        return dict(
+            model=self.cfg.model.to_dict(),
+            weights=self._weights,
+            vocabulary=None if words is None else digest_of_state(words),
+            label_space=prepare.label_space,
+            transforms=prepare.transforms,
+            windows=asdict(self.windows),
+            max_objects=limit,
+            several_categories=self.several_categories,
+            # The last bits of a number depend on them.
+            device=str(next(self.model.parameters()).device),
+            torch=torch.__version__,
+        )

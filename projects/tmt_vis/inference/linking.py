@@ -182,7 +182,9 @@ class _Object:
 
     def extend(self, start: int, piece: TubeRLE, slot_probs: np.ndarray) -> None:
         # In float64, so that the mean over a single window is the value itself.
-        self._prob_sum = self._prob_sum + slot_probs.astype(np.float64) * piece.num_frames
+        self._prob_sum = (
+            self._prob_sum + slot_probs.astype(np.float64) * piece.num_frames
+        )
         self._weight += piece.num_frames
         self._pieces.append((start, piece))
 

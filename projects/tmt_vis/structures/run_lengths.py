@@ -84,9 +84,12 @@ def decode_counts(counts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     groups = ends - starts + 1
     if groups.max() > _MAX_GROUPS:
         raise ValueError(f"a run length of {groups.max()} groups does not fit 60 bits")
-    shift = 5 * (np.arange(len(codes)) - np.repeat(starts, groups))
-    values = np.add.reduceat((codes & _PAYLOAD) << shift, starts)
-    negative = (codes[ends] & _SIGN) != 0
+    values = codes[starts] & _PAYLOAD
+    for group in range(1, int(groups.max())):
+        longer = np.flatnonzero(groups > group)
+        payload = codes[starts[longer] + group] & _PAYLOAD
+        values[longer] |= payload << (5 * group)
+    negative = np.flatnonzero(codes[ends] & _SIGN)
     values[negative] -= np.int64(1) << (5 * groups[negative])
     lengths = np.diff(np.searchsorted(ends, stops), prepend=0)
     runs = _undo_differences(values, _index_in_mask(lengths))
@@ -120,8 +123,8 @@ def _undo_differences(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     runs = np.empty_like(values)
     for parity in (0, 1):
         chain = values[parity::2]
-        restart = index[parity::2] <= 2
+        restart = np.flatnonzero(index[parity::2] <= 2)
         total = np.cumsum(chain)
-        last = np.maximum.accumulate(np.where(restart, np.arange(len(chain)), 0))
-        runs[parity::2] = total - (total - chain)[last]
+        before = (total[restart] - chain[restart]).astype(np.int64)
+        runs[parity::2] = total - np.repeat(before, np.diff(restart, append=len(chain)))
     return runs

@@ -182,6 +182,27 @@ def test_instances_dropped_in_one_frame_or_in_all(tmp_path):
     assert truth.present.tolist() == [[True, False], [True, True]]
 
 
+class Erase(BaseTransform):
+    """Remove all pixels of one instance but leave it in the lists."""
+
+    def __init__(self, instance_id):
+        self.instance_id = instance_id
+
+    def transform(self, results):
+        erased = results["gt_instances_ids"] == self.instance_id
+        results["gt_masks"].masks[erased] = 0
+        return results
+
+
+def test_instances_without_a_pixel_left_are_dropped(tmp_path):
+    _, sample = clip(tmp_path, moving_video(1, 3), broadcast(Erase(0)))
+    assert sample.gt_instances.ids.tolist() == [5]
+    assert sample.gt_instances.masks.shape == (1, 3, 32, 48)
+    _, sample = clip(tmp_path, moving_video(1, 3), broadcast(Erase(0), Erase(5)))
+    truth = sample.gt_instances
+    assert truth.masks.shape == (0, 3, 32, 48) and truth.labels.dtype == torch.int64
+
+
 def test_crowd_regions_are_ignored_and_never_positive(tmp_path):
     tracks = [
         Track([(2, 2, 6, 6)] * 3, track_id=1, iscrowd=1),

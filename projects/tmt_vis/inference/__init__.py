@@ -1,0 +1,68 @@
+"""Videos of any length to named tracks, in the memory of one window."""
+
+from .errors import FrameSourceError, InferenceError
+from .frame_sources import ArrayFrames, Camera, FrameSource, ImageFiles, VideoFile
+from .free_vocabulary import build_vocabulary, parse_vocabulary, speaking
+from .inferencer import VISInferencer
+from .linking import LinkedObject, LinkOptions, TrackLinker
+from .loading import default_device, load_config, load_model
+from .opening import group_inputs, open_group, open_source
+from .outputs import OutputPlan, VideoOutputs
+from .partial_results import PartialResults, StoredRun
+from .preparation import FramePreparation
+from .recording import RecordedSource
+from .results import (
+    CompiledCategory,
+    Track,
+    TrackSelection,
+    VideoResult,
+    select_tracks,
+)
+from .video_engine import VideoInferenceEngine
+from .video_task import VideoTask
+from .window_prediction import WindowPrediction
+from .windows import Window, WindowPlan
+from .writers import frame_masks, write_json, write_masks, write_rendering
+
+__all__ = [
+    "ArrayFrames",
+    "Camera",
+    "CompiledCategory",
+    "FramePreparation",
+    "FrameSource",
+    "FrameSourceError",
+    "ImageFiles",
+    "InferenceError",
+    "LinkOptions",
+    "LinkedObject",
+    "OutputPlan",
+    "PartialResults",
+    "RecordedSource",
+    "StoredRun",
+    "Track",
+    "TrackLinker",
+    "TrackSelection",
+    "VISInferencer",
+    "VideoFile",
+    "VideoInferenceEngine",
+    "VideoOutputs",
+    "VideoResult",
+    "VideoTask",
+    "Window",
+    "WindowPlan",
+    "WindowPrediction",
+    "build_vocabulary",
+    "default_device",
+    "frame_masks",
+    "group_inputs",
+    "load_config",
+    "load_model",
+    "open_group",
+    "open_source",
+    "parse_vocabulary",
+    "select_tracks",
+    "speaking",
+    "write_json",
+    "write_masks",
+    "write_rendering",
+]

@@ -1,0 +1,129 @@
+"""One video with all that is needed to predict it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeAlias
+
+import numpy as np
+
+from tmt_vis.models import UnionVocabulary
+from tmt_vis.taxonomy import LabelSpace
+
+from .frame_sources import FrameSource
+from .free_vocabulary import speaking
+from .linking import LinkOptions, TrackLinker
+from .partial_results import PartialResults, StoredRun
+from .preparation import FramePreparation
+from .results import TrackSelection, VideoResult, compiled_categories, select_tracks
+from .video_engine import VideoInferenceEngine
+from .window_prediction import WindowPrediction
+
+Progress: TypeAlias = Callable[[int, "int | None"], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoTask:
+    """Predict one video, window by window, and remember what is finished.
+
+    Args:
+        source: Gives the frames.
+        label_space: The categories that are predicted.
+        vocabulary: What the model speaks meanwhile; None means its own vocabulary.
+        engine: Predicts windows.
+        prepare: Makes model inputs of frames.
+        link: When the objects of two windows are the same.
+        selection: Which objects are reported.
+        max_frames: Frames that are looked at; None means all.
+        partial: Where finished windows are kept; None keeps none.
+    """
+
+    source: FrameSource
+    label_space: LabelSpace
+    vocabulary: UnionVocabulary | None
+    engine: VideoInferenceEngine
+    prepare: FramePreparation
+    selection: TrackSelection
+    link: LinkOptions = field(default_factory=LinkOptions)
+    max_frames: int | None = None
+    partial: PartialResults | None = None
+
+    def run(
+        self, *, resume: bool = False, progress: Progress | None = None
+    ) -> VideoResult:
+        """Predict the video.
+
+        Args:
+            resume: Go on where the run that left ``partial`` ended.
+            progress: Called after each frame with frames read and frames expected.
+
+        Returns:
+            The result.
+
+        Raises:
+            FrameSourceError: If the video cannot be read.
+        """
+        head = self.engine.model.head
+        linker, compiled, num_frames = TrackLinker(self.link), {}, 0
+        with speaking(head, self.vocabulary):
+            for prediction in self._windows(resume, progress):
+                linker.add(prediction)
+                for union_id, score in prediction.compiled:
+                    compiled[union_id] = max(score, compiled.get(union_id, 0.0))
+                num_frames = prediction.window.stop
+            taxonomy = compiled_categories(compiled, head.vocabulary.taxonomy)
+        return VideoResult(
+            name=self.source.name,
+            label_space=self.label_space.name,
+            tracks=select_tracks(
+                linker.finish(),
+                self.label_space,
+                self.selection,
+                window_length=self.engine.plan.length,
+            ),
+            taxonomy=taxonomy,
+            height=self.source.height,
+            width=self.source.width,
+            fps=self.source.fps,
+            num_frames=num_frames,
+            truncated=self.source.truncated,
+        )
+
+    def _windows(
+        self, resume: bool, progress: Progress | None
+    ) -> Iterator[WindowPrediction]:
+        """Yield all windows of the video: those that are stored first, then new ones."""
+        partial = self.partial
+        if partial is None:
+            yield from self._compute((), progress)
+            return
+        stored = partial.read() if resume else StoredRun()
+        partial.begin(stored)
+        yield from stored.windows
+        if stored.end is not None:
+            self.source.truncated = stored.end["truncated"]
+            return
+        for prediction in self._compute(stored.windows, progress):
+            partial.append(prediction)
+            yield prediction
+        partial.end({"truncated": self.source.truncated})
+
+    def _compute(
+        self, done: Sequence[WindowPrediction], progress: Progress | None
+    ) -> Iterator[WindowPrediction]:
+        start = self.engine.plan.restart_frame(len(done))
+        frames = self._frames(start, progress)
+        packed = self.prepare(frames, name=self.source.name, start=start)
+        until = done[-1].window.stop if done else 0
+        yield from self.engine.run(packed, start=start, done_until=until)
+
+    def _frames(self, start: int, progress: Progress | None) -> Iterator[np.ndarray]:
+        limit, expected = self.max_frames, self.source.num_frames
+        if limit is not None:
+            expected = limit if expected is None else min(limit, expected)
+        left = None if limit is None else max(0, limit - start)
+        frames = islice(self.source.frames(start), left)
+        for number, frame in enumerate(frames, start + 1):
+            yield frame
+            if progress is not None:
+                progress(number, expected)

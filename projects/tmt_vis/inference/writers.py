@@ -1,0 +1,219 @@
+"""Results to files. Every file or folder appears at once and complete, or not at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from tmt_vis.structures import TubeRLE
+from tmt_vis.visualization import (
+    TrackLabel,
+    draw_legend,
+    draw_tracks,
+    track_color,
+    write_video,
+)
+
+from .errors import InferenceError
+from .frame_sources import FrameSource
+from .results import Track, VideoResult
+
+MASK_INDEX = "tracks.json"
+_LEGEND_SHARE = 1 / 3  # of the height of a frame, at most
+_MAX_BYTE = 255
+
+
+def write_json(path: Path, results: Iterable[VideoResult]) -> int:
+    """Write tracks in the result format of YouTube-VIS, with names.
+
+    The keys the format knows come with ``category_name``, ``track_id`` and
+    ``video_name``, which evaluation servers ignore. ``video_id`` counts the videos
+    from 0; ``category_id`` is the ``source_id``.
+
+    Args:
+        path: The file.
+        results: Of the videos, in order.
+
+    Returns:
+        Number of tracks.
+    """
+    count = 0
+    with replacing(path) as draft, open(draft, "w", encoding="utf-8") as stream:
+        for video_id, result in enumerate(results):
+            for track in result.tracks:
+                entry = _entry(track, video_id, result.name)
+                stream.write(("[\n" if not count else ",\n") + json.dumps(entry))
+                count += 1
+        stream.write("\n]\n" if count else "[]\n")
+    return count
+
+
+def write_masks(folder: Path, result: VideoResult) -> None:
+    """Write one index image per frame, and what the indices mean.
+
+    A pixel holds the id of its track, 0 where there is none; where tracks overlap, the
+    better score wins. Images are 8 bit with a palette, 16 bit grey beyond 255 ids.
+    ``tracks.json`` gives name, score and colour of each id.
+
+    Args:
+        folder: Holds ``00000.png`` and on. A folder of masks is replaced.
+        result: Of the video.
+
+    Raises:
+        InferenceError: If there is a folder that holds something else.
+    """
+    if folder.exists() and not (folder / MASK_INDEX).is_file():
+        raise InferenceError(
+            f"{folder} exists and was not written by this program, so it is not "
+            "replaced; choose another folder for the masks"
+        )
+    tracks = best_per_object(result.tracks)
+    wide = max((track.id for track in tracks), default=0) > _MAX_BYTE
+    with replacing(folder) as draft:
+        draft.mkdir()
+        masks = frame_masks([t.tube for t in tracks], result)
+        for number, shown in enumerate(masks):
+            index = np.zeros((result.height, result.width), np.uint16)
+            # Best last, so that it covers the others.
+            for track, mask in zip(tracks[::-1], shown[::-1], strict=True):
+                index[mask] = track.id
+            image = Image.fromarray(index if wide else index.astype(np.uint8))
+            if not wide:
+                image.putpalette(_palette())
+            image.save(draft / f"{number:05d}.png")
+        rows = [_mask_row(track) for track in tracks]
+        text = json.dumps({"video": result.name, "tracks": rows}, indent=1)
+        (draft / MASK_INDEX).write_text(text + "\n", encoding="utf-8")
+
+
+def write_rendering(path: Path, result: VideoResult, source: FrameSource) -> None:
+    """Draw the tracks over the video, with a legend under it.
+
+    Args:
+        path: ``*.mp4`` or ``*.gif``.
+        result: Of the video.
+        source: The video; it is read again.
+    """
+    with replacing(path) as draft:
+        write_video(draft, _render(result, source), fps=result.fps)
+
+
+def best_per_object(tracks: Sequence[Track]) -> list[Track]:
+    """Keep the best category of each object.
+
+    Args:
+        tracks: Best score first.
+    """
+    unique: dict[int, Track] = {}
+    for track in tracks:
+        unique.setdefault(track.id, track)
+    return list(unique.values())
+
+
+def frame_masks(tubes: Sequence[TubeRLE], result: VideoResult) -> Iterator[np.ndarray]:
+    """Decode tubes frame by frame, in time and memory linear in the video.
+
+    Args:
+        tubes: N tubes of the video.
+        result: Gives the size of the video.
+
+    Yields:
+        (N, H, W) bool for each frame.
+    """
+    per_tube = [tube.to_frames() for tube in tubes]
+    for number in range(result.num_frames):
+        masks = np.zeros((len(tubes), result.height, result.width), dtype=bool)
+        for row, frames in enumerate(per_tube):
+            if frames[number] is not None:
+                masks[row] = coco_mask.decode(frames[number])
+        yield masks
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a draft beside ``path`` that takes its place once all went well.
+
+    Args:
+        path: A file or a folder; its parent is made if needed.
+
+    Yields:
+        A path with the same ending, where nothing is yet.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.stem}.partial{path.suffix}")
+    _remove(draft)
+    try:
+        yield draft
+        if path.is_dir():
+            _remove(path)
+        os.replace(draft, path)
+    finally:
+        _remove(draft)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _entry(track: Track, video_id: int, video_name: str) -> dict[str, Any]:
+    return {
+        "video_id": video_id,
+        "category_id": track.source_id,
+        "score": track.score,
+        "segmentations": track.tube.to_frames(),
+        "category_name": track.name,
+        "track_id": track.id,
+        "video_name": video_name,
+    }
+
+
+def _mask_row(track: Track) -> dict[str, Any]:
+    return {
+        "id": track.id,
+        "name": track.name,
+        "source_id": track.source_id,
+        "score": track.score,
+        "color": list(track_color(track.id)),
+        "first_frame": track.first_frame,
+        "last_frame": track.last_frame,
+    }
+
+
+def _palette() -> list[int]:
+    """Black for 0, then the colours of the tracks: 256 RGB triples, flat."""
+    colors = [track_color(number) for number in range(1, _MAX_BYTE + 1)]
+    return [0, 0, 0, *(value for color in colors for value in color)]
+
+
+def _render(result: VideoResult, source: FrameSource) -> Iterator[np.ndarray]:
+    tracks = best_per_object(result.tracks)
+    labels = [TrackLabel(t.id, t.name, t.score) for t in tracks]
+    frames = islice(source.frames(), result.num_frames)
+    masks = frame_masks([track.tube for track in tracks], result)
+    legend = None
+    for frame, shown in zip(frames, masks, strict=True):
+        image = draw_tracks(np.ascontiguousarray(frame[..., ::-1]), shown, labels)
+        if legend is None:
+            legend = _legend(labels, image.shape[0], image.shape[1])
+        yield np.concatenate([image, legend])
+
+
+def _legend(labels: Sequence[TrackLabel], height: int, width: int) -> np.ndarray:
+    """Draw the tags of the best tracks, as many as fit under the frame, by id."""
+    for count in range(len(labels), 0, -1):
+        best = sorted(labels[:count], key=lambda label: label.track_id)
+        legend = draw_legend(best, width=width)
+        if legend.shape[0] <= height * _LEGEND_SHARE:
+            return legend
+    return np.zeros((0, width, 3), np.uint8)
