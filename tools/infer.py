@@ -12,13 +12,15 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 from mmengine.config import DictAction
+from tqdm import tqdm
+
 from tmt_vis.engine import UnsafeCheckpointError
 from tmt_vis.inference import (
     FrameSource,
+    FrameSourceError,
     InferenceError,
     OutputPlan,
     RecordedSource,
@@ -27,15 +29,15 @@ from tmt_vis.inference import (
     VideoTask,
     VISInferencer,
     WindowPlan,
+    check_free,
     group_inputs,
     write_json,
     write_masks,
     write_rendering,
 )
 from tmt_vis.models import CheckpointTaxonomyError
-from tqdm import tqdm
 
-_EXPECTED = (ValueError, OSError, CheckpointTaxonomyError, UnsafeCheckpointError)
+EXPECTED = (ValueError, OSError, CheckpointTaxonomyError, UnsafeCheckpointError)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -43,31 +45,167 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT")
-    parser.add_argument("--config", required=True)
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--device", help="default: the GPU if there is one")
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="INPUT")
+    add("--config", required=True)
+    add("--checkpoint", required=True)
+    add("--device", help="default: the GPU if there is one")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--label-space", help="default: the first one of the model")
     what.add_argument(
         "--vocabulary", help="names, e.g. 'dog,person,red bus', or a label-space file"
     )
-    parser.add_argument("--score-thr", type=float, default=0.3)
-    parser.add_argument("--max-objects", type=int, help="objects kept per window")
-    parser.add_argument(
+    add("--score-thr", type=float, default=0.3, help="default: %(default)s")
+    add("--max-objects", type=int, help="objects kept per window")
+    add(
         "--several-categories",
         action="store_true",
-        help="report every category of an object that is good enough, as benchmarks "
-        "expect (with --score-thr 0)",
+        help="report all good categories of an object, as benchmarks expect them "
+        "(with --score-thr 0), not only the best",
     )
-    parser.add_argument("--window", type=int, default=36, help="frames per window")
-    parser.add_argument("--overlap", type=int, default=6, help="shared by two windows")
-    parser.add_argument("--max-frames", type=int, help="needed for a camera")
-    parser.add_argument("--fps", type=float, help="of frames that are no video file")
-    parser.add_argument("--out-video", type=Path, help="*.mp4, *.gif or a folder")
-    parser.add_argument("--out-json", type=Path, help="YouTube-VIS results and names")
-    parser.add_argument("--out-masks", type=Path, help="folder of index images")
-    parser.add_argument("--overwrite", action="store_true", help="replace old outputs")
-    parser.add_argument("--resume", action="store_true", help="of an interrupted run")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    add("--window", type=int, default=36, help="frames seen together (%(default)s)")
+    add("--overlap", type=int, default=6, help="frames two windows share (%(default)s)")
+    add("--max-frames", type=int, help="stop after these; needed for a camera")
+    add("--fps", type=float, help="of inputs that do not say it (default: 10)")
+    add("--out-video", type=Path, help="*.mp4, *.gif, or a folder for *.mp4")
+    add("--out-json", type=Path, help="YouTube-VIS results with names, all videos")
+    add("--out-masks", type=Path, help="folder for a folder of index images per video")
+    add("--overwrite", action="store_true", help="replace outputs of earlier runs")
+    add("--resume", action="store_true", help="go on with an interrupted run")
+    add("--cfg-options", nargs="+", action=DictAction, help="key=value of the config")
     return parser.parse_args(argv)
+
+
+def make_tasks(
+    args: argparse.Namespace, find: VISInferencer, plan: OutputPlan, scratch: Path
+) -> dict[int, VideoTask]:
+    """Open all videos; those that cannot be read are reported and left out."""
+    tasks = {}
+    for video_id, video in enumerate(group_inputs(args.inputs)):
+        try:
+            source = find.open(video, label_space=args.label_space, fps=args.fps)
+            keep = plan.folder if source.resumable else None
+            if not source.resumable and args.out_video:
+                source = recorded(source, scratch / str(video_id))
+            tasks[video_id] = find.task(
+                source,
+                label_space=args.label_space,
+                vocabulary=args.vocabulary,
+                score_thr=args.score_thr,
+                max_frames=args.max_frames,
+                partial_dir=keep,
+            )
+        except FrameSourceError as error:
+            report(error)
+    return tasks
+
+
+def recorded(source: FrameSource, folder: Path) -> FrameSource:
+    """Keep the frames of a camera, to draw on them."""
+    folder.mkdir()
+    return RecordedSource(source, folder)
+
+
+def check_outputs(
+    args: argparse.Namespace, plan: OutputPlan, tasks: dict[int, VideoTask]
+) -> dict[int, VideoOutputs]:
+    """Find out before hours of work that an output may not be written."""
+    outputs = plan.per_video([task.source.name for task in tasks.values()])
+    inputs = [Path(text) for text in args.inputs]
+    left = [args.resume and t.partial and t.partial.exists() for t in tasks.values()]
+    for outs, is_left in zip(outputs, left, strict=True):
+        outs.check(inputs, replace=args.overwrite or bool(is_left))
+    if plan.json is not None:
+        check_free(plan.json, replace=args.overwrite or any(left))
+    return dict(zip(tasks, outputs, strict=True))
+
+
+def predict(task: VideoTask, outputs: VideoOutputs, *, resume: bool) -> VideoResult:
+    """Predict one video and write what is its own."""
+    with tqdm(desc=task.source.name, unit="frame") as bar:
+
+        def progress(done: int, expected: int | None) -> None:
+            bar.total = expected
+            bar.update(done - bar.n)
+
+        result = task.run(resume=resume, progress=progress)
+    if outputs.masks is not None:
+        write_masks(outputs.masks, result)
+    if outputs.video is not None:
+        write_rendering(outputs.video, result, task.source)
+    return result
+
+
+def describe(result: VideoResult) -> str:
+    """Return a short table of what was found."""
+    lines = [
+        f"{result.name}: {result.num_frames} frames of {result.width}x{result.height}, "
+        f"{len(result.tracks)} tracks ({result.label_space})"
+    ]
+    lines += [
+        f"  {t.id:3}  {t.name:20} {t.score:.2f}  frames {t.first_frame}-{t.last_frame}"
+        for t in result.tracks
+    ]
+    if result.taxonomy:
+        listed = ", ".join(f"{c.name} {c.score:.2f}" for c in result.taxonomy)
+        lines.append(f"  compiled taxonomy: {listed}")
+    if result.truncated:
+        lines.append(f"  TRUNCATED: {result.truncated}")
+    return "\n".join(lines)
+
+
+def run(args: argparse.Namespace, scratch: Path) -> int:
+    """Do what the command line says; return the exit status."""
+    plan = OutputPlan(video=args.out_video, json=args.out_json, masks=args.out_masks)
+    if args.resume and plan.folder is None:
+        raise InferenceError("--resume needs the outputs of the interrupted run")
+    find = VISInferencer(
+        args.config,
+        args.checkpoint,
+        args.device,
+        cfg_options=args.cfg_options,
+        windows=WindowPlan(args.window, args.overlap),
+        max_objects=args.max_objects,
+        several_categories=args.several_categories,
+    )
+    tasks = make_tasks(args, find, plan, scratch)
+    outputs = check_outputs(args, plan, tasks)
+    results = {}
+    for video_id, task in tasks.items():
+        try:
+            results[video_id] = predict(task, outputs[video_id], resume=args.resume)
+            print(describe(results[video_id]))
+        except FrameSourceError as error:
+            report(error)
+    if plan.json is not None and results:
+        write_json(plan.json, results)
+    for video_id in results:
+        if tasks[video_id].partial is not None:
+            tasks[video_id].partial.remove()
+    num_truncated = sum(result.truncated is not None for result in results.values())
+    if num_truncated:
+        print(f"{num_truncated} of {len(results)} videos were truncated")
+    return 0 if len(results) == len(group_inputs(args.inputs)) else 1
+
+
+def report(error: object) -> None:
+    """Print an error."""
+    print(f"error: {error}", file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; return the exit status."""
+    args = parse_args(argv)
+    try:
+        with tempfile.TemporaryDirectory(prefix="tmt_vis_") as scratch:
+            return run(args, Path(scratch))
+    except EXPECTED as error:
+        report(error)
+        return 1
+    except KeyboardInterrupt:
+        report("interrupted; with outputs, the same command with --resume goes on")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

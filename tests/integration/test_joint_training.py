@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.tiny_run import Killed, make_sprites, run_cfg
+from mmengine.config import Config
 from mmengine.runner import Runner
 from tmt_vis.taxonomy import Taxonomy
 
 ITERS = 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_config_text():
+    """Skip yapf, which formats the config into every checkpoint for 0.5 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Config, "pretty_text", property(lambda self: repr(dict(self))))
+        yield
 
 
 @pytest.fixture(scope="module")

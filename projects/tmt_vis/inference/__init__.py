@@ -1,13 +1,13 @@
 """Videos of any length to named tracks, in the memory of one window."""
 
 from .errors import FrameSourceError, InferenceError
-from .frame_sources import ArrayFrames, Camera, FrameSource, ImageFiles, VideoFile
+from .frame_sources import ArrayFrames, FrameSource, ImageFiles
 from .free_vocabulary import build_vocabulary, parse_vocabulary, speaking
 from .inferencer import VISInferencer
 from .linking import LinkedObject, LinkOptions, TrackLinker
 from .loading import default_device, load_config, load_model
-from .opening import group_inputs, open_group, open_source
-from .outputs import OutputPlan, VideoOutputs
+from .opening import group_inputs, open_source
+from .outputs import OutputPlan, VideoOutputs, check_free
 from .partial_results import PartialResults, StoredRun
 from .preparation import FramePreparation
 from .recording import RecordedSource
@@ -18,6 +18,7 @@ from .results import (
     VideoResult,
     select_tracks,
 )
+from .video_capture import Camera, VideoFile
 from .video_engine import VideoInferenceEngine
 from .video_task import VideoTask
 from .window_prediction import WindowPrediction
@@ -52,12 +53,12 @@ __all__ = [
     "WindowPlan",
     "WindowPrediction",
     "build_vocabulary",
+    "check_free",
     "default_device",
     "frame_masks",
     "group_inputs",
     "load_config",
     "load_model",
-    "open_group",
     "open_source",
     "parse_vocabulary",
     "select_tracks",

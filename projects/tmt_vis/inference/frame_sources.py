@@ -1,4 +1,4 @@
-"""Videos, image files, cameras and arrays, read frame by frame.
+"""Frames of images and arrays, one by one.
 
 A frame is an (H, W, 3) uint8 BGR array, the channel order of the training pipeline.
 Nobody keeps frames here: memory is one frame, whatever the length of the video.
@@ -14,7 +14,6 @@ from typing import ClassVar
 import cv2
 import mmcv
 import numpy as np
-from mmengine.logging import MMLogger
 
 from .errors import FrameSourceError
 
@@ -32,7 +31,7 @@ class FrameSource(ABC):
         num_frames: Frames to expect; None if nobody knows.
     """
 
-    rereadable: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
     endless: ClassVar[bool] = False
 
     def __init__(
@@ -121,7 +120,7 @@ class ArrayFrames(FrameSource):
 
     def identity(self) -> str:
         """Hash the pixels."""
-        return _digest(array.tobytes() for array in self._arrays)
+        return digest(array.tobytes() for array in self._arrays)
 
     def _read(self, start: int) -> Iterator[np.ndarray]:
         yield from self._arrays[start:]
@@ -161,7 +160,7 @@ class ImageFiles(FrameSource):
 
     def identity(self) -> str:
         """Hash names, sizes and times of the files."""
-        return _digest(map(_file_identity, self.paths))
+        return digest(map(file_identity, self.paths))
 
     def _read(self, start: int) -> Iterator[np.ndarray]:
         for path in self.paths[start:]:
@@ -169,119 +168,6 @@ class ImageFiles(FrameSource):
 
     def _where(self, number: int) -> str:
         return str(self.paths[number])
-
-
-class VideoFile(FrameSource):
-    """A video container that OpenCV can decode.
-
-    Args:
-        path: The file.
-        fps: Overrides the frames per second of the file.
-
-    Raises:
-        FrameSourceError: If not even one frame can be decoded.
-    """
-
-    # Containers without a table of frames estimate their number from the duration.
-    _ESTIMATE_ERROR = 0.01
-
-    def __init__(self, path: Path, *, fps: float | None = None) -> None:
-        self.path = path
-        capture = cv2.VideoCapture(str(path))
-        decoded, frame = capture.read() if capture.isOpened() else (False, None)
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if decoded else 0
-        own_fps = capture.get(cv2.CAP_PROP_FPS) if decoded else 0.0
-        capture.release()
-        if not decoded:
-            raise FrameSourceError(
-                f"{path}: OpenCV cannot decode this file as a video; it is damaged, no "
-                "video, or its codec is missing. `ffmpeg -i FILE -pix_fmt yuv420p "
-                "OUT.mp4` makes one that can be read"
-            )
-        super().__init__(
-            name=path.stem,
-            size=frame.shape[:2],
-            fps=fps or (own_fps if np.isfinite(own_fps) and own_fps > 0 else None),
-            num_frames=announced if announced > 0 else None,
-        )
-
-    def identity(self) -> str:
-        """Hash name, size and time of the file."""
-        return _digest([_file_identity(self.path)])
-
-    def _read(self, start: int) -> Iterator[np.ndarray]:
-        self.truncated = None
-        capture = cv2.VideoCapture(str(self.path))
-        count = 0
-        try:
-            # Decoded, not sought: seeking is off by some frames in many containers.
-            while count < start and capture.grab():
-                count += 1
-            while (decoded := capture.read())[0]:
-                count += 1
-                yield decoded[1]
-        finally:
-            capture.release()
-        self._note_end(count)
-
-    def _note_end(self, count: int) -> None:
-        expected = self.num_frames or 0
-        if expected - count > max(2, self._ESTIMATE_ERROR * expected):
-            self.truncated = (
-                f"{self.path}: {count} of {expected} frames could be decoded"
-            )
-            MMLogger.get_current_instance().warning(
-                f"{self.truncated}; the rest of the file is damaged or missing, and "
-                "the result covers the decoded part"
-            )
-
-
-class Camera(FrameSource):
-    """A camera, by its index; it has no end and can be read once.
-
-    Args:
-        index: Number of the device.
-        fps: Overrides what the driver says.
-
-    Raises:
-        FrameSourceError: If the camera gives no frame.
-    """
-
-    rereadable = False
-    endless = True
-
-    def __init__(self, index: int, *, fps: float | None = None) -> None:
-        self._capture = cv2.VideoCapture(index)
-        decoded, frame = (
-            self._capture.read() if self._capture.isOpened() else (False, None)
-        )
-        if not decoded:
-            raise FrameSourceError(
-                f"camera {index} gives no frame; is it connected, free and permitted?"
-            )
-        self._first: np.ndarray | None = frame
-        own_fps = self._capture.get(cv2.CAP_PROP_FPS)
-        super().__init__(
-            name=f"camera{index}",
-            size=frame.shape[:2],
-            fps=fps or (own_fps if np.isfinite(own_fps) and own_fps > 0 else None),
-            num_frames=None,
-        )
-
-    def identity(self) -> str:
-        """Refuse: what a camera sees does not come back."""
-        raise FrameSourceError(f"a run on {self.name} cannot be resumed; record it")
-
-    def _read(self, start: int) -> Iterator[np.ndarray]:
-        if start or self._first is None:
-            raise FrameSourceError(f"{self.name} can be read once, from its beginning")
-        frame, self._first = self._first, None
-        try:
-            while frame is not None:
-                yield frame
-                frame = self._capture.read()[1]
-        finally:
-            self._capture.release()
 
 
 def read_image(path: Path, backend: str = "cv2") -> np.ndarray:
@@ -311,14 +197,15 @@ def read_image(path: Path, backend: str = "cv2") -> np.ndarray:
     return frame
 
 
-def _file_identity(path: Path) -> bytes:
+def file_identity(path: Path) -> bytes:
     """Name, size and time of a file: cheap, and another file has others."""
     status = path.stat()
     facts = [str(path.resolve()), status.st_size, status.st_mtime_ns]
     return json.dumps(facts).encode()
 
 
-def _digest(parts: Iterable[bytes]) -> str:
+def digest(parts: Iterable[bytes]) -> str:
+    """Hash byte strings so that no other list of strings has the same hash."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)

@@ -15,7 +15,7 @@ from tmt_vis.text import TextEmbeddingError, build_text_embeddings
 from .errors import InferenceError
 
 VOCABULARY_NAME = "vocabulary"
-VocabularyInput: TypeAlias = "str | PathLike[str] | Sequence[str] | LabelSpace"
+VocabularyInput: TypeAlias = str | PathLike[str] | Sequence[str] | LabelSpace
 
 
 def parse_vocabulary(vocabulary: VocabularyInput) -> LabelSpace:

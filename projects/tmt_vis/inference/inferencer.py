@@ -14,12 +14,13 @@ from tmt_vis.models import UnionVocabulary
 from tmt_vis.taxonomy import LabelSpace
 
 from .errors import InferenceError
+from .frame_sources import FrameSource
 from .free_vocabulary import VocabularyInput, build_vocabulary, parse_vocabulary
 from .linking import LinkOptions
 from .loading import default_device, digest_of_state, load_config, load_model
 from .opening import VideoInput, open_source
 from .partial_results import PartialResults, run_key
-from .preparation import FramePreparation
+from .preparation import FramePreparation, image_backend
 from .results import TrackSelection, VideoResult
 from .video_engine import VideoInferenceEngine
 from .video_task import Progress, VideoTask
@@ -51,9 +52,9 @@ class VISInferencer:
 
     def __init__(
         self,
-        config: "str | PathLike[str] | Config",
-        checkpoint: "str | PathLike[str]",
-        device: "torch.device | str | None" = None,
+        config: str | PathLike[str] | Config,
+        checkpoint: str | PathLike[str],
+        device: torch.device | str | None = None,
         *,
         cfg_options: Mapping[str, Any] | None = None,
         windows: WindowPlan | None = None,
@@ -81,7 +82,7 @@ class VISInferencer:
         vocabulary: VocabularyInput | None = None,
         score_thr: float = 0.3,
         max_frames: int | None = None,
-        partial_dir: "str | PathLike[str] | None" = None,
+        partial_dir: str | PathLike[str] | None = None,
         resume: bool = False,
         progress: Progress | None = None,
     ) -> VideoResult:
@@ -128,7 +129,7 @@ class VISInferencer:
         vocabulary: VocabularyInput | None = None,
         score_thr: float = 0.3,
         max_frames: int | None = None,
-        partial_dir: "str | PathLike[str] | None" = None,
+        partial_dir: str | PathLike[str] | None = None,
     ) -> VideoTask:
         """Check a request and open its video, without predicting yet.
 
@@ -139,7 +140,7 @@ class VISInferencer:
         """
         space, words = self._categories(label_space, vocabulary)
         prepare = FramePreparation(self.cfg, space.name)
-        source = open_source(video, image_backend=prepare.image_backend)
+        source = self.open(video, label_space=space.name)
         if source.endless and max_frames is None:
             raise InferenceError(f"{source.name} has no end: give max_frames")
         limit = self._limit(space.name)
@@ -166,6 +167,23 @@ class VISInferencer:
             max_frames=max_frames,
             partial=partial,
         )
+
+    def open(
+        self,
+        video: VideoInput,
+        *,
+        label_space: str | None = None,
+        fps: float | None = None,
+    ) -> FrameSource:
+        """Open a video, reading image files as the config does.
+
+        Args:
+            video: As for a call.
+            label_space: Whose test pipeline counts.
+            fps: Overrides the frames per second of the input.
+        """
+        backend = image_backend(self.cfg, label_space)
+        return open_source(video, fps=fps, image_backend=backend)
 
     def _categories(
         self, label_space: str | None, vocabulary: VocabularyInput | None

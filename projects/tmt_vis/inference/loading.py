@@ -13,13 +13,13 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 import tmt_vis.engine  # noqa: F401  (makes CheckpointLoader read weights only)
-from tmt_vis.models import TMTVIS
+from tmt_vis.models import TMTVIS, CheckpointTaxonomyError
 
 from .errors import InferenceError
 
 
 def load_config(
-    config: "str | PathLike[str] | Config", cfg_options: Mapping[str, Any] | None = None
+    config: str | PathLike[str] | Config, cfg_options: Mapping[str, Any] | None = None
 ) -> Config:
     """Read a config and apply options to it.
 
@@ -43,7 +43,7 @@ def default_device() -> torch.device:
 
 
 def load_model(
-    cfg: Config, checkpoint: "str | PathLike[str]", device: torch.device | str
+    cfg: Config, checkpoint: str | PathLike[str], device: torch.device | str
 ) -> TMTVIS:
     """Build the model of a config with the weights of a checkpoint.
 
@@ -77,7 +77,15 @@ def load_model(
 def _load_weights(
     model: nn.Module, weights: Mapping[str, Tensor], checkpoint: str
 ) -> None:
-    keys = model.load_state_dict(weights, strict=False)
+    try:
+        keys = model.load_state_dict(weights, strict=False)
+    except CheckpointTaxonomyError:
+        raise
+    except RuntimeError as error:
+        raise InferenceError(
+            f"{checkpoint} does not fit the config's model ({error}); use the config "
+            "the checkpoint was trained with"
+        ) from error
     if keys.missing_keys:
         raise InferenceError(
             f"{checkpoint} lacks {len(keys.missing_keys)} of the "

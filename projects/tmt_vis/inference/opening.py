@@ -10,13 +10,19 @@ from typing import TypeAlias
 import numpy as np
 
 from .errors import FrameSourceError
-from .frame_sources import ArrayFrames, Camera, FrameSource, ImageFiles, VideoFile
+from .frame_sources import ArrayFrames, FrameSource, ImageFiles
+from .video_capture import Camera, VideoFile
 
 IMAGE_SUFFIXES = frozenset(
     (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
 )
 VideoInput: TypeAlias = (
-    "str | PathLike[str] | int | np.ndarray | Sequence[np.ndarray] | FrameSource"
+    str
+    | PathLike[str]
+    | int
+    | np.ndarray
+    | Sequence[np.ndarray | str | PathLike[str]]
+    | FrameSource
 )
 
 
@@ -33,8 +39,9 @@ def open_source(
 
     Args:
         video: A video file, a folder of frames, a pattern of frames
-            (``'frames/*.jpg'``), a single image, a camera index, frames in memory
-            ((H, W, 3) uint8 BGR each), or a source, which is returned as it is.
+            (``'frames/*.jpg'``), a list of image files, a single image, a camera
+            index, frames in memory ((H, W, 3) uint8 BGR each), or a source, which is
+            returned as it is.
         fps: Overrides the frames per second of the input.
         image_backend: mmcv image backend of frame files.
 
@@ -51,7 +58,7 @@ def open_source(
     if isinstance(video, int):
         return Camera(video, fps=fps)
     if not isinstance(video, (str, PathLike)):
-        return ArrayFrames(video, fps=fps)
+        return _open_sequence(video, fps, image_backend)
     path = Path(video).expanduser()
     if path.is_dir():
         return ImageFiles(
@@ -64,7 +71,7 @@ def open_source(
     raise FrameSourceError(f"no such file or folder: {path}")
 
 
-def group_inputs(inputs: Sequence[str]) -> list["str | int | list[Path]"]:
+def group_inputs(inputs: Sequence[str]) -> list[str | int | list[Path]]:
     """Turn the words of a command line into videos.
 
     Several images are the frames of *one* video, because a shell expands
@@ -95,14 +102,16 @@ def group_inputs(inputs: Sequence[str]) -> list["str | int | list[Path]"]:
     return videos
 
 
-def open_group(
-    video: "str | int | list[Path]", *, fps: float | None, image_backend: str
+def _open_sequence(
+    items: Sequence[np.ndarray | str | PathLike[str]],
+    fps: float | None,
+    image_backend: str,
 ) -> FrameSource:
-    """Open an entry of :func:`group_inputs`."""
-    if not isinstance(video, list):
-        return open_source(video, fps=fps, image_backend=image_backend)
-    name = _folder_name(video[0].parent)
-    return ImageFiles(video, name=name, fps=fps, backend=image_backend)
+    if not len(items) or not all(isinstance(item, (str, PathLike)) for item in items):
+        return ArrayFrames(items, fps=fps)
+    paths = [Path(item).expanduser() for item in items]
+    name = _folder_name(paths[0].parent)
+    return ImageFiles(paths, name=name, fps=fps, backend=image_backend)
 
 
 def _open_file(path: Path, fps: float | None, image_backend: str) -> FrameSource:
@@ -114,8 +123,7 @@ def _open_file(path: Path, fps: float | None, image_backend: str) -> FrameSource
 def _open_pattern(path: Path, fps: float | None, image_backend: str) -> FrameSource:
     matches = _matches(path)
     if all(map(_is_image, matches)):
-        name = _folder_name(matches[0].parent)
-        return ImageFiles(matches, name=name, fps=fps, backend=image_backend)
+        return _open_sequence(matches, fps, image_backend)
     if len(matches) > 1:
         raise FrameSourceError(
             f"{path} matches {len(matches)} files that are not all images; open one "

@@ -1,12 +1,23 @@
 """Where the results of each video go, so that no video overwrites another's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InferenceError
+from .writers import check_mask_folder
 
 _VIDEO_SUFFIXES = (".mp4", ".gif")
+
+
+def check_free(path: Path, *, replace: bool) -> None:
+    """Refuse a path that is taken, unless it may be replaced.
+
+    Raises:
+        InferenceError: If it is taken.
+    """
+    if path.exists() and not replace:
+        raise InferenceError(f"{path} exists; choose another output, or --overwrite")
 
 
 @dataclass(frozen=True)
@@ -16,9 +27,23 @@ class VideoOutputs:
     video: Path | None
     masks: Path | None
 
-    def existing(self) -> list[Path]:
-        """List the paths that are taken."""
-        return [path for path in (self.video, self.masks) if path and path.exists()]
+    def check(self, inputs: Iterable[Path], *, replace: bool) -> None:
+        """Refuse to overwrite what must stay.
+
+        Args:
+            inputs: Files and folders of the videos; never overwritten.
+            replace: Whether outputs of an earlier run may be.
+
+        Raises:
+            InferenceError: If a path is taken.
+        """
+        taken = {path.resolve() for path in inputs}
+        for path in filter(None, (self.video, self.masks)):
+            if path.resolve() in taken:
+                raise InferenceError(f"{path} is an input; choose another output")
+            check_free(path, replace=replace)
+        if self.masks is not None:
+            check_mask_folder(self.masks)
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,13 @@ class PartialResults:
         self.path = folder / f".{name}.{key[:16]}.partial.jsonl"
         self._key = key
 
+    def exists(self) -> bool:
+        """Tell whether an earlier run with this key left something."""
+        return self.path.is_file()
+
     def read(self) -> StoredRun:
         """Read what is there; a line that was cut while it was written is dropped."""
-        if not self.path.is_file():
+        if not self.exists():
             return StoredRun()
         lines = self._whole_lines()
         if next(lines, None) != self._header():

@@ -34,14 +34,8 @@ class FramePreparation:
 
     def __init__(self, cfg: Config, label_space: str) -> None:
         self.label_space = label_space
-        reader, *rest = _test_pipeline(cfg, label_space)
-        if _type_name(reader) != "LoadClipFrames":
-            raise InferenceError(
-                "the test pipeline must begin with LoadClipFrames, which inference "
-                f"replaces by its own reading, got {_type_name(reader)}"
-            )
-        self.image_backend: str = reader.get("imdecode_backend", "cv2")
-        self.transforms = [t for t in rest if _type_name(t) not in _READERS]
+        pipeline = _test_pipeline(cfg, label_space)
+        self.transforms = [t for t in pipeline if _type_name(t) not in _READERS]
         self._pipeline = build_pipeline(self.transforms)
 
     def __call__(
@@ -83,7 +77,18 @@ class FramePreparation:
         return packed
 
 
-def _test_pipeline(cfg: Config, label_space: str) -> Sequence[Mapping[str, Any]]:
+def image_backend(cfg: Config, label_space: str | None) -> str:
+    """Return the mmcv backend that decodes image files in the test pipeline.
+
+    Args:
+        cfg: The whole config.
+        label_space: Whose test pipeline counts.
+    """
+    reader = _test_pipeline(cfg, label_space)[0]
+    return reader.get("imdecode_backend", "cv2")
+
+
+def _test_pipeline(cfg: Config, label_space: str | None) -> Sequence[Mapping[str, Any]]:
     dataset = cfg.get("test_dataloader", {}).get("dataset", {})
     datasets = dataset.get("datasets", {"": dataset})
     pipelines = {
@@ -97,7 +102,13 @@ def _test_pipeline(cfg: Config, label_space: str) -> Sequence[Mapping[str, Any]]
             "wants its frames; set test_dataloader.dataset (see configs/_base_/"
             "datasets)"
         )
-    return pipelines.get(label_space, next(iter(pipelines.values())))
+    pipeline = pipelines.get(label_space, next(iter(pipelines.values())))
+    if _type_name(pipeline[0]) != "LoadClipFrames":
+        raise InferenceError(
+            "the test pipeline must begin with LoadClipFrames, which inference "
+            f"replaces by its own reading, got {_type_name(pipeline[0])}"
+        )
+    return pipeline
 
 
 def _type_name(transform: Mapping[str, Any]) -> str:

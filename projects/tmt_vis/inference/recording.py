@@ -27,7 +27,7 @@ class RecordedSource(FrameSource):
             fps=source.fps,
             num_frames=source.num_frames,
         )
-        self.endless = source.endless
+        self.resumable, self.endless = source.resumable, source.endless
         self._source = source
         self._folder = folder
         self._paths: list[Path] = []

@@ -19,7 +19,7 @@ from .results import TrackSelection, VideoResult, compiled_categories, select_tr
 from .video_engine import VideoInferenceEngine
 from .window_prediction import WindowPrediction
 
-Progress: TypeAlias = Callable[[int, "int | None"], None]
+Progress: TypeAlias = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class VideoTask:
     def _windows(
         self, resume: bool, progress: Progress | None
     ) -> Iterator[WindowPrediction]:
-        """Yield all windows of the video: those that are stored first, then new ones."""
+        """Yield all windows of the video: first what is stored, then new ones."""
         partial = self.partial
         if partial is None:
             yield from self._compute((), progress)

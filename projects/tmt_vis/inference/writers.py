@@ -1,9 +1,9 @@
-"""Results to files. Every file or folder appears at once and complete, or not at all."""
+"""Results to files, each of which appears complete or not at all."""
 
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -26,28 +26,28 @@ from .errors import InferenceError
 from .frame_sources import FrameSource
 from .results import Track, VideoResult
 
-MASK_INDEX = "tracks.json"
+_MASK_INDEX = "tracks.json"
 _LEGEND_SHARE = 1 / 3  # of the height of a frame, at most
 _MAX_BYTE = 255
 
 
-def write_json(path: Path, results: Iterable[VideoResult]) -> int:
+def write_json(path: Path, results: Mapping[int, VideoResult]) -> int:
     """Write tracks in the result format of YouTube-VIS, with names.
 
     The keys the format knows come with ``category_name``, ``track_id`` and
-    ``video_name``, which evaluation servers ignore. ``video_id`` counts the videos
-    from 0; ``category_id`` is the ``source_id``.
+    ``video_name``, which evaluation servers ignore. ``category_id`` is the
+    ``source_id``.
 
     Args:
         path: The file.
-        results: Of the videos, in order.
+        results: Of the videos, by ``video_id``.
 
     Returns:
         Number of tracks.
     """
     count = 0
     with replacing(path) as draft, open(draft, "w", encoding="utf-8") as stream:
-        for video_id, result in enumerate(results):
+        for video_id, result in results.items():
             for track in result.tracks:
                 entry = _entry(track, video_id, result.name)
                 stream.write(("[\n" if not count else ",\n") + json.dumps(entry))
@@ -70,11 +70,7 @@ def write_masks(folder: Path, result: VideoResult) -> None:
     Raises:
         InferenceError: If there is a folder that holds something else.
     """
-    if folder.exists() and not (folder / MASK_INDEX).is_file():
-        raise InferenceError(
-            f"{folder} exists and was not written by this program, so it is not "
-            "replaced; choose another folder for the masks"
-        )
+    check_mask_folder(folder)
     tracks = best_per_object(result.tracks)
     wide = max((track.id for track in tracks), default=0) > _MAX_BYTE
     with replacing(folder) as draft:
@@ -91,7 +87,20 @@ def write_masks(folder: Path, result: VideoResult) -> None:
             image.save(draft / f"{number:05d}.png")
         rows = [_mask_row(track) for track in tracks]
         text = json.dumps({"video": result.name, "tracks": rows}, indent=1)
-        (draft / MASK_INDEX).write_text(text + "\n", encoding="utf-8")
+        (draft / _MASK_INDEX).write_text(text + "\n", encoding="utf-8")
+
+
+def check_mask_folder(folder: Path) -> None:
+    """Refuse a folder that may not be replaced by masks.
+
+    Raises:
+        InferenceError: If it exists and holds something else than masks.
+    """
+    if folder.exists() and not (folder / _MASK_INDEX).is_file():
+        raise InferenceError(
+            f"{folder} exists and holds no masks of an earlier run, so it is not "
+            "replaced; choose another folder"
+        )
 
 
 def write_rendering(path: Path, result: VideoResult, source: FrameSource) -> None:

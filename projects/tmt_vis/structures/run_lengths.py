@@ -125,6 +125,6 @@ def _undo_differences(values: np.ndarray, index: np.ndarray) -> np.ndarray:
         chain = values[parity::2]
         restart = np.flatnonzero(index[parity::2] <= 2)
         total = np.cumsum(chain)
-        before = (total[restart] - chain[restart]).astype(np.int64)
+        before = total[restart] - chain[restart]
         runs[parity::2] = total - np.repeat(before, np.diff(restart, append=len(chain)))
     return runs

@@ -119,14 +119,7 @@ def plot_ap(
     if baseline is not None and baseline not in results:
         raise ValueError(f"baseline {baseline!r} is not among {list(results)}")
     ending = f"/{metric}"
-    datasets = list(
-        dict.fromkeys(
-            name.removesuffix(ending)
-            for run in results.values()
-            for name in run
-            if name.endswith(ending)
-        )
-    )
+    datasets = _datasets(results, ending)
     if not datasets:
         raise ValueError(f"no run reports a metric that ends in {ending!r}")
     width = 0.8 / len(results)
@@ -155,6 +148,12 @@ def plot_ap(
         )
     _unbox(panel)
     _save(figure, path)
+
+
+def _datasets(results: Mapping[str, Mapping[str, float]], ending: str) -> list[str]:
+    """List the datasets any run reports, in order of first appearance."""
+    names = [name for run in results.values() for name in run if name.endswith(ending)]
+    return list(dict.fromkeys(name.removesuffix(ending) for name in names))
 
 
 def _ap_labels(

@@ -79,3 +79,16 @@ def test_validation_videos_and_their_metrics(here, name, datasets, short_side):
         assert item["inputs"].shape == (LENGTH, 3, short_side, short_side * 3 // 2)
     evaluator = EVALUATOR.build(cfg.val_evaluator)
     assert {metric.dataset for metric in evaluator.metrics} == set(datasets)
+
+
+def test_official_validation_sets_withhold_their_annotations(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = load("tmt_vis/tmt-vis_r50_8xb2-6k_ytvis19")
+    metric = cfg.val_evaluator.metrics.ytvis19
+    path = tmp_path / metric.ann_file
+    path.parent.mkdir(parents=True)
+    file = native_json([moving_video(7, LENGTH)])
+    del file["annotations"]
+    write_json(tmp_path, file, metric.ann_file)
+    (built,) = EVALUATOR.build(cfg.val_evaluator).metrics
+    assert built.annotations.ground_truth is None
