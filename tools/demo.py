@@ -25,9 +25,10 @@ from demo_pictures import (
     write_input_video,
     write_plots,
 )
+from tmt_vis import VISInferencer
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = "configs/demo/tmt-vis_r18-tiny_1xb4-1k_sprites.py"
+CONFIG = "configs/demo/tmt-vis_r18-tiny_1xb4-1400_sprites.py"
 OUT = Path("work_dirs/demo")
 DATASETS = {
     "ytvis19": ("ytvis_2019/valid.json", "ytvis_2019/valid/JPEGImages"),
@@ -168,10 +169,11 @@ def infer_video(steps: Steps, checkpoint: Path) -> dict[str, object]:
     infer += ["--score-thr", str(SCORE_THR), "--out-video", str(OUT / "video.mp4")]
     infer += ["--out-json", str(OUT / "video.json"), "--overwrite"]
     steps.run("infer", infer)
-    compiled = json.loads((OUT / "video.json").read_text())["taxonomy"]
+    inferencer = VISInferencer(CONFIG, str(checkpoint))
+    compiled = inferencer(OUT / "input.mp4", label_space="ovis").taxonomy
     return dict(
-        names=[c["name"] for c in compiled],
-        scores=[c["score"] for c in compiled],
+        names=[category.name for category in compiled],
+        scores=[category.score for category in compiled],
         present=source["categories"],
         title=f"what TCM compiled for OVIS video {source['name']}",
     )

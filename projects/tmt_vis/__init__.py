@@ -4,7 +4,26 @@ Importing the package registers every component with mmdet's registries; a confi
 so with ``custom_imports = dict(imports=["tmt_vis"])``.
 """
 
+from typing import Any
+
 from tmt_vis import assigners, datasets, engine, evaluation, models
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "assigners", "datasets", "engine", "evaluation", "models"]
+__all__ = [
+    "VISInferencer",
+    "__version__",
+    "assigners",
+    "datasets",
+    "engine",
+    "evaluation",
+    "models",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the inference room on first use; training never needs it."""
+    if name == "VISInferencer":
+        from tmt_vis.inference import VISInferencer
+
+        return VISInferencer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

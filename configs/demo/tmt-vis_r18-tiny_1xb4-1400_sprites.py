@@ -13,7 +13,7 @@ _base_ = [
 
 data_root = "work_dirs/demo/data/"
 work_dir = "work_dirs/demo/train"
-max_iters = 1000
+max_iters = 1400
 warmup = 50
 batch_size = 4
 width = 64
@@ -85,12 +85,21 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
+results = "work_dirs/demo/results/"
 val_evaluator = dict(
     metrics=dict(
-        ytvis19=dict(ann_file=data_root + "ytvis_2019/valid.json"),
-        ovis=dict(ann_file=data_root + "ovis/annotations_valid.json"),
+        ytvis19=dict(
+            ann_file=data_root + "ytvis_2019/valid.json",
+            outfile_prefix=results + "ytvis19",
+        ),
+        ovis=dict(
+            ann_file=data_root + "ovis/annotations_valid.json",
+            outfile_prefix=results + "ovis",
+        ),
         uvo=dict(
-            ann_file=data_root + "uvo/VideoDenseSet/UVO_video_val_dense_with_label.json"
+            ann_file=data_root
+            + "uvo/VideoDenseSet/UVO_video_val_dense_with_label.json",
+            outfile_prefix=results + "uvo",
         ),
     )
 )
