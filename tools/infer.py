@@ -63,6 +63,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="report all good categories of an object, as benchmarks expect them "
         "(with --score-thr 0), not only the best",
     )
+    add(
+        "--max-iou",
+        type=float,
+        help="drop objects that overlap a better one by more, e.g. 0.7 (default: none)",
+    )
     add("--window", type=int, default=36, help="frames seen together (%(default)s)")
     add("--overlap", type=int, default=6, help="frames two windows share (%(default)s)")
     add("--max-frames", type=int, help="stop after these; needed for a camera")
@@ -167,6 +172,7 @@ def run(args: argparse.Namespace, scratch: Path) -> int:
         windows=WindowPlan(args.window, args.overlap),
         max_objects=args.max_objects,
         several_categories=args.several_categories,
+        max_iou=args.max_iou,
     )
     tasks = make_tasks(args, find, plan, scratch)
     outputs = check_outputs(args, plan, tasks)

@@ -24,6 +24,8 @@ class MultiDatasetVideoDataset(Dataset):
     """
 
     def __init__(self, datasets: Mapping[str, Any]) -> None:
+        # A child config takes a dataset out with None.
+        datasets = {name: cfg for name, cfg in datasets.items() if cfg is not None}
         if not datasets:
             raise ValueError("datasets must hold at least one dataset, got none")
         self.datasets = [_build(name, cfg) for name, cfg in datasets.items()]

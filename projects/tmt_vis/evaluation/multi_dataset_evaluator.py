@@ -36,6 +36,8 @@ class MultiDatasetVISEvaluator(Evaluator):
                 "metrics must map dataset names to metrics, e.g. dict(ytvis19=dict("
                 f"type='VISMetric', ...)), got {metrics!r:.200}"
             )
+        # A child config takes a dataset out with None.
+        metrics = {name: cfg for name, cfg in metrics.items() if cfg is not None}
         if not metrics:
             raise ValueError("metrics must name at least one dataset")
         self.routes = {name: _build_metrics(name, cfg) for name, cfg in metrics.items()}

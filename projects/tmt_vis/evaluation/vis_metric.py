@@ -1,5 +1,6 @@
 """The AP of one dataset, inside MMEngine's validation and test loops."""
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -39,14 +40,15 @@ class VISMetric(BaseMetric):
         train_label_spaces: Label spaces trained on; adds AP_seen and AP_unseen.
         class_agnostic: Ignore categories.
         format_only: Write the submission without evaluating.
-        outfile_prefix: Write ``PREFIX.results.json`` and ``PREFIX.zip``.
+        outfile_prefix: Write ``PREFIX.results.json`` and ``PREFIX.zip``. Without
+            annotations, or with ``format_only``, the default is
+            ``submissions/DATASET`` beside the log file (in the current folder if
+            nothing is logged to a file).
         allow_missing_videos: Treat videos without result as videos without tracks (a
             lower AP, with a warning) instead of refusing.
 
     Raises:
         FileNotFoundError: If there is no annotation file.
-        ValueError: If there is nothing to do: no annotations (or ``format_only``) and
-            no ``outfile_prefix``.
     """
 
     def __init__(
@@ -77,25 +79,20 @@ class VISMetric(BaseMetric):
         # Now, so that a wrong file is noticed before hours of training; and here only,
         # because no other rank evaluates.
         if is_main_process():
-            self._check_purpose()
+            self._choose_outfile()
 
     @cached_property
     def annotations(self) -> AnnotationFile:
         """The annotation file, read once per process."""
         return load_annotations(self.ann_file, label_space=self.label_space)
 
-    def _check_purpose(self) -> None:
+    def _choose_outfile(self) -> None:
+        """Give a submission a place where nothing else will come out of the run."""
         withheld = self.annotations.ground_truth is None
-        if (withheld or self.format_only) and self.outfile_prefix is None:
-            reason = (
-                f"{self.ann_file} holds no annotations, so AP cannot be computed"
-                if withheld
-                else "format_only=True"
-            )
-            raise ValueError(
-                f"dataset {self.dataset!r}: {reason}; set outfile_prefix to write a "
-                "submission for the evaluation server"
-            )
+        if not (withheld or self.format_only):
+            return
+        if self.outfile_prefix is None:
+            self.outfile_prefix = _beside_log(self.dataset)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the tracks of some videos as run-length codes.
@@ -167,7 +164,7 @@ class VISMetric(BaseMetric):
         Returns:
             Metrics without prefix; empty if the ground truth is withheld.
         """
-        self._check_purpose()
+        self._choose_outfile()
         predictions: dict[int, PredictedTubes] = {}
         for video_id, tubes in results:
             predictions.setdefault(video_id, tubes)
@@ -237,6 +234,17 @@ class VISMetric(BaseMetric):
             f"{self.dataset}, {len(self.annotations.videos)} videos, in percent:\n"
             f"{format_classes(class_rows(table, names))}\n{format_summary(metrics)}"
         )
+
+
+def _beside_log(dataset: str) -> str:
+    """Return where a submission goes by default."""
+    files = [
+        Path(handler.baseFilename)
+        for handler in MMLogger.get_current_instance().handlers
+        if isinstance(handler, logging.FileHandler)
+    ]
+    folder = files[0].parent if files else Path()
+    return str(folder / "submissions" / dataset)
 
 
 def _to_numpy(values: Any) -> np.ndarray:

@@ -42,6 +42,8 @@ class VISInferencer:
         several_categories: Report every (object, category) pair that is good enough,
             as ``model.predict`` does and benchmarks expect, instead of one category
             per object. Tracks of one object then share their id.
+        max_iou: Drop objects that overlap a better one by more than this tube IoU;
+            None keeps all, as ``model.predict``.
 
     Example:
         >>> find = VISInferencer("configs/tmt_vis/tmt-vis.py", "tmt-vis.pth")
@@ -61,6 +63,7 @@ class VISInferencer:
         link: LinkOptions | None = None,
         max_objects: int | None = None,
         several_categories: bool = False,
+        max_iou: float | None = None,
     ) -> None:
         self.cfg = load_config(config, cfg_options)
         self.model = load_model(self.cfg, checkpoint, device or default_device())
@@ -68,6 +71,7 @@ class VISInferencer:
         self.link = link or LinkOptions()
         self.max_objects = max_objects
         self.several_categories = several_categories
+        self.max_iou = max_iou
 
     @property
     def label_spaces(self) -> tuple[str, ...]:
@@ -162,7 +166,9 @@ class VISInferencer:
             vocabulary=words,
             engine=engine,
             prepare=prepare,
-            selection=TrackSelection(score_thr, limit, self.several_categories),
+            selection=TrackSelection(
+                score_thr, limit, self.several_categories, self.max_iou
+            ),
             link=self.link,
             max_frames=max_frames,
             partial=partial,

@@ -20,9 +20,10 @@ class LinkOptions:
         embed_weight: Share of the embeddings' cosine in the similarity of two objects
             that are visible in the frames both windows show; the rest is the IoU of
             their tubes there.
-        min_similarity: Least similarity of such a pair.
-        min_return_cosine: Least cosine where there are no common frames to compare:
-            for an object that returns, or that neither window shows in the overlap.
+        min_similarity: Such a pair must be more similar than this. At the defaults,
+            tubes that do not overlap at all are never one object.
+        min_return_cosine: What the cosine must exceed where there are no common frames
+            to compare: for an object that returns, or that is not visible in any.
         memory_windows: Windows after which an unseen object is forgotten.
 
     Raises:
@@ -208,8 +209,8 @@ def _pairs(
 
 
 def _assign(similarity: np.ndarray, minimum: float) -> list[tuple[int, int]]:
-    """Assign one-to-one for the largest sum; pairs below ``minimum`` do not count."""
-    gain = np.where(similarity >= minimum, similarity, 0.0)
+    """Assign one-to-one for the largest sum of the pairs above ``minimum``."""
+    gain = np.where(similarity > minimum, similarity, 0.0)
     rows, columns = linear_sum_assignment(gain, maximize=True)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     return [(row, column) for row, column in pairs if gain[row, column] > 0]
@@ -218,7 +219,9 @@ def _assign(similarity: np.ndarray, minimum: float) -> list[tuple[int, int]]:
 def _cosines(known: list[np.ndarray], prediction: WindowPrediction) -> np.ndarray:
     if not known or not len(prediction):
         return np.zeros((len(known), len(prediction)))
-    return _unit(np.stack(known)) @ _unit(prediction.embeddings).T
+    cosines = _unit(np.stack(known)) @ _unit(prediction.embeddings).T
+    # Rounded above 1, a pair without any overlap would pass the default threshold.
+    return cosines.clip(-1, 1)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -47,3 +47,4 @@ class RecordedSource(FrameSource):
                 raise FrameSourceError(f"{path} cannot be written; is the disk full?")
             self._paths.append(path)
             yield frame
+        self.truncated = self._source.truncated

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from tmt_vis.evaluation import tube_iou
 from tmt_vis.models.decoding import rank_tracks
 from tmt_vis.structures import TubeRLE
 from tmt_vis.taxonomy import LabelSpace, Taxonomy
@@ -87,11 +88,25 @@ class TrackSelection:
         several_categories: Report every (object, category) pair that is good enough,
             as benchmarks expect and ``model.predict`` does. Otherwise an object has
             the category with the largest mean probability.
+        max_iou: Drop an object whose tube overlaps that of a better one by more; None
+            keeps all. Queries are not suppressed anywhere else, so several may follow
+            the same object.
+
+    Raises:
+        ValueError: If a number is out of its range.
     """
 
     score_thr: float
     limit: int
     several_categories: bool = False
+    max_iou: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit < 1 or not 0 <= (self.max_iou or 0) <= 1:
+            raise ValueError(
+                "a selection needs limit >= 1 and max_iou in [0, 1] or None, got "
+                f"{self.limit} and {self.max_iou}"
+            )
 
 
 def select_tracks(
@@ -130,6 +145,10 @@ def select_tracks(
         for score, slot, row in zip(*(part.tolist() for part in ranked), strict=True)
         if score >= max(selection.score_thr, 0.0) and len(shown[row])
     ]
+    if selection.max_iou is not None:
+        tubes = [one.tube for one in objects]
+        distinct = _distinct([row for _, _, row in chosen], tubes, selection.max_iou)
+        chosen = [pick for pick in chosen if pick[2] in distinct]
     numbers = _number((row for _, _, row in chosen), shown)
     return tuple(
         Track(
@@ -159,6 +178,18 @@ def compiled_categories(
     """
     order = sorted(scores, key=lambda union_id: (-scores[union_id], union_id))
     return tuple(CompiledCategory(taxonomy.names[i], scores[i]) for i in order)
+
+
+def _distinct(
+    rows: Sequence[int], tubes: Sequence[TubeRLE], max_iou: float
+) -> set[int]:
+    """Keep the objects that no better kept one overlaps; ``rows``: best first."""
+    kept: list[int] = []
+    for row in dict.fromkeys(rows):
+        overlaps = tube_iou([tubes[row]], [tubes[other] for other in kept])
+        if overlaps.max(initial=0.0) <= max_iou:
+            kept.append(row)
+    return set(kept)
 
 
 def _number(rows: Iterable[int], shown: Sequence[np.ndarray]) -> dict[int, int]:

@@ -81,16 +81,19 @@ class UnionVocabulary(nn.Module):
         return torch.stack(rows)
 
     def near_matrix(self, label_space: str) -> Tensor:
-        """Mark, for each slot, its own category and those declared ``near`` to it.
+        """Mark, for each slot, its own category and those pooled into it (A23).
+
+        Categories that are slots of the label space themselves are not pooled: OVIS's
+        "Bird" does not take the score of its "Parrot".
 
         Returns:
             ``(slots, K)`` bool.
         """
-        union_ids = self.slots_to_union(label_space)
-        matrix = torch.zeros(len(union_ids), self.num_categories, dtype=torch.bool)
-        for row, union_id in zip(matrix, union_ids.tolist(), strict=True):
-            row[[union_id, *self.taxonomy.near(union_id)]] = True
-        return matrix.to(union_ids.device)
+        pools = self.taxonomy.near_slots(label_space)
+        matrix = torch.zeros(len(pools), self.num_categories, dtype=torch.bool)
+        for row, union_ids in zip(matrix, pools, strict=True):
+            row[list(union_ids)] = True
+        return matrix.to(self.has_text.device)
 
     def text_keep(self, label_spaces: Sequence[str], mode: VocabularyMode) -> Tensor:
         """Mark the categories that TCM may compile for each sample.

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 from .annotation_categories import match_categories
@@ -210,11 +211,15 @@ class LabelSpace:
         return match_categories(self, file_categories)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the label space as plain JSON data; `from_dict` reads it back."""
+        """Return the label space as plain JSON data; `from_dict` reads it back.
+
+        Only the name of the file it came from is kept: the data travels in published
+        checkpoints, and folders of a user's machine do not belong there.
+        """
         return {
             "name": self.name,
             "title": self.title,
-            "origin": self.origin,
+            "origin": self.origin and Path(self.origin).name,
             "categories": [asdict(category) for category in self.categories],
             "links": [asdict(link) for link in self.links],
         }

@@ -1,6 +1,7 @@
 """VISMetric: perfect is 1.0 under every numbering, and every rank counts once."""
 
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -112,8 +113,8 @@ def test_submission_of_a_withheld_file(tmp_path):
     samples = perfect_samples("ovis", full.annotations)
     file = json.loads((tmp_path / "ann.json").read_text())
     (tmp_path / "ann.json").write_text(json.dumps({**file, "annotations": None}))
-    with pytest.raises(ValueError, match="no annotations.*set outfile_prefix"):
-        VISMetric(dataset="ovis", ann_file=path)
+    default = VISMetric(dataset="ovis", ann_file=path).outfile_prefix
+    assert default.endswith(os.path.join("submissions", "ovis"))
     prefix = str(tmp_path / "sub" / "ovis")
     metric = VISMetric(dataset="ovis", ann_file=path, outfile_prefix=prefix)
     assert run(metric, samples) == {}
@@ -127,8 +128,8 @@ def test_submission_of_a_withheld_file(tmp_path):
 def test_format_only_and_both(tmp_path, metric):
     samples = perfect_samples("ytvis19", metric.annotations)
     options = {"dataset": "ytvis19", "ann_file": metric.ann_file}
-    with pytest.raises(ValueError, match="format_only=True; set outfile_prefix"):
-        VISMetric(**options, format_only=True)
+    default = VISMetric(**options, format_only=True).outfile_prefix
+    assert default.endswith(os.path.join("submissions", "ytvis19"))
     prefix = str(tmp_path / "a")
     only = VISMetric(**options, format_only=True, outfile_prefix=prefix)
     assert run(only, samples) == {}

@@ -210,6 +210,22 @@ def test_other_is_never_compiled_but_classified():
     assert model.head.class_keep(["uvo"])[0, other]
 
 
+def test_near_pooling_reaches_vehical_but_not_from_its_own_slots():
+    """Zero-shot on OVIS: "Vehical" is predicted through sedan and truck (A23)."""
+    model = build(test_cfg=dict(max_per_video=10, near_pooling=True))
+    taxonomy = model.head.vocabulary.taxonomy
+    space = taxonomy.label_spaces["ovis"]
+    slot, bird = space.names.index("Vehical"), space.names.index("Bird")
+    logits = torch.full((1, taxonomy.num_categories + 1), -4.0)
+    logits[0, taxonomy.names.index("truck")] = 4.0
+    logits[0, taxonomy.names.index("parrot")] = 3.0
+    probs = model.head._slot_probs(logits, "ovis")[0]
+    assert probs[slot] == probs.max() > 0.5
+    assert probs[bird] < probs[space.names.index("Parrot")]
+    plain = build(test_cfg=dict(max_per_video=10)).head._slot_probs(logits, "ovis")[0]
+    assert plain[slot] < 0.05
+
+
 def test_unknown_label_space():
     model = build()
     inputs, data = samples(("uvo",))

@@ -115,3 +115,11 @@ def test_unknown_names_and_missing_files_are_errors(tmp_path):
     (tmp_path / "latin.json").write_bytes(b'{"name": "\xe9"}')
     with pytest.raises(TaxonomyError, match="not UTF-8"):
         LabelSpace.load(tmp_path / "latin.json")
+
+
+def test_saved_taxonomy_keeps_no_folder(write):
+    """It travels in published checkpoints."""
+    path = write({"name": "m", "categories": [DOG]})
+    state = LabelSpace.load(path).to_dict()
+    assert state["origin"] == "mine.json"
+    assert LabelSpace.from_dict(state).to_dict() == state

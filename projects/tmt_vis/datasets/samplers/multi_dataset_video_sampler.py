@@ -130,6 +130,8 @@ def _check_ratios(
 ) -> Mapping[str, float]:
     if ratios is None:
         return sizes
+    # A child config takes a dataset out with None.
+    ratios = {name: ratio for name, ratio in ratios.items() if ratio is not None}
     unknown = sorted(set(ratios) - set(sizes))
     missing = sorted(set(sizes) - set(ratios))
     if unknown or missing:
