@@ -39,7 +39,7 @@ DATASETS = {
     ),
 }
 METRICS = ("AP", "AP50", "AP75", "AR1", "AR10")
-SCORE_THR = 0.4
+SCORE_THR = 0.5
 FPS = 6.0
 _TRAIN_LINE = re.compile(
     r"Iter\(train\) \[ *(\d+)/(\d+)\].*?eta: (\S+).*?time: (\S+).*? loss: (\S+)"
@@ -171,10 +171,13 @@ def infer_video(steps: Steps, checkpoint: Path) -> dict[str, object]:
     steps.run("infer", infer)
     inferencer = VISInferencer(CONFIG, str(checkpoint))
     compiled = inferencer(OUT / "input.mp4", label_space="ovis").taxonomy
+    taxonomy = inferencer.model.head.vocabulary.taxonomy
+    slots = map(taxonomy.label_spaces["ovis"].slot_of_source, source["source_ids"])
+    union_ids = taxonomy.slot_to_union("ovis")[list(slots)]
     return dict(
         names=[category.name for category in compiled],
         scores=[category.score for category in compiled],
-        present=source["categories"],
+        present=[taxonomy.names[union_id] for union_id in union_ids],
         title=f"what TCM compiled for OVIS video {source['name']}",
     )
 
@@ -223,9 +226,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--iters", type=int, help="training iterations instead of the config's"
     )
-    parser.add_argument(
-        "--fresh", action="store_true", help=f"delete {OUT} first"
-    )
+    parser.add_argument("--fresh", action="store_true", help=f"delete {OUT} first")
     return parser.parse_args()
 
 

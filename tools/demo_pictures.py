@@ -54,7 +54,7 @@ def read_frames(split: ValSplit, video: dict[str, Any]) -> list[np.ndarray]:
 def write_contact_sheet(
     path: Path, splits: Sequence[ValSplit], *, score_thr: float, per_dataset: int = 2
 ) -> None:
-    """Lay the most crowded videos of each split out, ground truth over prediction.
+    """Lay the first videos of each split out, ground truth over prediction.
 
     Args:
         path: PNG to write.
@@ -73,12 +73,8 @@ def _blocks(split: ValSplit, score_thr: float, count: int) -> Iterable[SheetVide
     results = json.loads(split.results.read_text())
     names = {c["id"]: c["name"] for c in content["categories"]}
     truth = content["annotations"]
-    crowd = {v["id"]: 0 for v in content["videos"]}
-    for annotation in truth:
-        crowd[annotation["video_id"]] += 1
-    videos = sorted(content["videos"], key=lambda v: (-crowd[v["id"]], v["id"]))
     kept = [r for r in results if r["score"] >= score_thr]
-    for video in videos[:count]:
+    for video in content["videos"][:count]:
         frames = read_frames(split, video)
         yield SheetVideo(
             dataset=split.dataset,
@@ -104,7 +100,7 @@ def _draw(
 
 
 def write_input_video(path: Path, split: ValSplit, *, fps: float) -> dict[str, Any]:
-    """Join the frames of the split's most crowded video into a video file.
+    """Join the frames of the split's first video into a video file.
 
     Args:
         path: mp4 to write.
@@ -112,17 +108,18 @@ def write_input_video(path: Path, split: ValSplit, *, fps: float) -> dict[str, A
         fps: frames per second.
 
     Returns:
-        The video's name and the names of its categories.
+        The video's ``name`` and the ``source_ids`` of its categories.
     """
     content = json.loads(split.ann_file.read_text())
-    names = {c["id"]: c["name"] for c in content["categories"]}
-    inside = {v["id"]: [] for v in content["videos"]}
-    for annotation in content["annotations"]:
-        inside[annotation["video_id"]].append(names[annotation["category_id"]])
-    video = max(content["videos"], key=lambda v: len(inside[v["id"]]))
+    video = content["videos"][0]
+    inside = {
+        annotation["category_id"]
+        for annotation in content["annotations"]
+        if annotation["video_id"] == video["id"]
+    }
     write_video(path, read_frames(split, video), fps=fps)
     name = Path(video["file_names"][0]).parent.name
-    return dict(name=name, categories=sorted(set(inside[video["id"]])))
+    return dict(name=name, source_ids=sorted(inside))
 
 
 def write_gif(path: Path, video: Path, *, fps: float) -> None:

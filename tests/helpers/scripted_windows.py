@@ -85,9 +85,7 @@ class Play:
         rng = np.random.default_rng(self.seed)
         for window in self.windows():
             frames = range(window.start, window.stop)
-            here = [
-                i for i, a in enumerate(self.actors) if any(map(a.visible, frames))
-            ]
+            here = [i for i, a in enumerate(self.actors) if any(map(a.visible, frames))]
             cast = [int(i) for i in rng.permutation(here)]
             self.casts.append(cast)
             seen = [self.actors[i] for i in cast]

@@ -129,9 +129,7 @@ class TaxoHungarianAssigner:
 
 def _match_all(flat: np.ndarray, shapes: Sequence[torch.Size]) -> list[np.ndarray]:
     """Solve every (stage, clip) problem of the concatenated costs."""
-    flat = np.nan_to_num(
-        flat, nan=_HUGE_COST, posinf=_HUGE_COST, neginf=-_HUGE_COST
-    )
+    flat = np.nan_to_num(flat, nan=_HUGE_COST, posinf=_HUGE_COST, neginf=-_HUGE_COST)
     matches, start = [], 0
     for stages, queries, num_targets in shapes:
         stop = start + stages * queries * num_targets

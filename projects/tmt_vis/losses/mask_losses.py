@@ -14,9 +14,7 @@ def point_bce(logits: Tensor, targets: Tensor) -> Tensor:
     Returns:
         ``(R,)``.
     """
-    return F.binary_cross_entropy_with_logits(
-        logits, targets, reduction="none"
-    ).mean(1)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(1)
 
 
 def point_dice(logits: Tensor, targets: Tensor) -> Tensor:

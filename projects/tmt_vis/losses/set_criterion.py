@@ -142,9 +142,7 @@ class SetCriterion:
         # Keeps every parameter in the graph of a batch without instances.
         zero = (embeds.sum() + features.sum()) * 0
         bce = dice = zero.expand(len(mask_stages))
-        for clip, (target, matches) in enumerate(
-            zip(targets, assignment, strict=True)
-        ):
+        for clip, (target, matches) in enumerate(zip(targets, assignment, strict=True)):
             if len(target) == 0:
                 continue
             clip_bce, clip_dice = self._clip_mask_losses(

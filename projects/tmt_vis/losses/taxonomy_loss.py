@@ -26,8 +26,6 @@ def compilation_loss(
     # Blocked columns hold no information about the clip: 0 there keeps both the
     # value and the gradient out (0 * inf would be NaN).
     logits = score_logits.float().masked_fill(~class_keep, 0)
-    loss = F.binary_cross_entropy_with_logits(
-        logits, present.float(), reduction="none"
-    )
+    loss = F.binary_cross_entropy_with_logits(logits, present.float(), reduction="none")
     per_clip = torch.where(class_keep, loss, 0).sum(1) / class_keep.sum(1)
     return per_clip.mean()

@@ -76,9 +76,7 @@ class PointSampler:
         """
         return torch.rand(1, self.num_points, 2, device=device, generator=generator)
 
-    def loss_points(
-        self, logits: Tensor, generator: torch.Generator | None
-    ) -> Tensor:
+    def loss_points(self, logits: Tensor, generator: torch.Generator | None) -> Tensor:
         """Draw points for each mask, most of them where the mask is undecided.
 
         Args:

@@ -1,0 +1,171 @@
+"""Which model a set of weights belongs to, and how its names become ours."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .backbone_keys import detectron2_backbone, detectron2_transforms
+from .errors import KeyMapError, UnknownArchitectureError
+from .head_keys import detectron2_head, mmdet_head
+from .key_map import KeyMap
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way of naming the weights of a model; several architectures may share it.
+
+    Args:
+        title: What people call it.
+        marker: A (modernised) key that every file of this layout has.
+        modernise: Translates names of older versions of the same code.
+        key_map: Names a file whose keys are modern.
+        classifier: Source name of the classifier, without ``.weight``.
+        ignored: Patterns of whole keys that carry no weights of the model.
+    """
+
+    title: str
+    marker: str
+    modernise: Callable[[str], str]
+    key_map: Callable[[Weights], KeyMap]
+    classifier: str
+    ignored: tuple[str, ...]
+
+
+def _modern_detectron2(key: str) -> str:
+    # What the repositories do on loading files of version < 2.
+    key = key.replace("static_query", "query_feat")
+    return re.sub(
+        r"^sem_seg_head\.(?!pixel_decoder\.|predictor\.)",
+        "sem_seg_head.pixel_decoder.",
+        key,
+    )
+
+
+def _detectron2_key_map(weights: Weights) -> KeyMap:
+    names = detectron2_backbone(weights) | detectron2_head(weights)
+    return KeyMap(names, detectron2_transforms(weights))
+
+
+# mmdet before 3.0 numbered the attentions of a layer. In Mask2Former's decoder the
+# cross-attention is the first one; DETR's decoders have it second.
+_OLD_MMDET = (
+    (r"(\.pixel_decoder\.encoder\.layers\.\d+)\.attentions\.0\.", r"\1.self_attn."),
+    (r"(\.transformer_decoder\.layers\.\d+)\.attentions\.0\.", r"\1.cross_attn."),
+    (r"(\.transformer_decoder\.layers\.\d+)\.attentions\.1\.", r"\1.self_attn."),
+    (r"(\.layers\.\d+)\.ffns\.0\.", r"\1.ffn."),
+)
+
+
+def _modern_mmdet(key: str) -> str:
+    if not key.startswith(("panoptic_head.", "track_head.")):
+        return key
+    for pattern, replacement in _OLD_MMDET:
+        key = re.sub(pattern, replacement, key)
+    return key
+
+
+def _mmdet_layout(model: str, prefix: str) -> Layout:
+    def key_map(weights: Weights) -> KeyMap:
+        # Any backbone: it is the same class in our configs.
+        backbone = {key: key for key in weights if key.startswith("backbone.")}
+        return KeyMap(backbone | mmdet_head(weights, prefix))
+
+    return Layout(
+        title=f"mmdet's {model}",
+        marker=f"{prefix}transformer_decoder.post_norm.weight",
+        modernise=_modern_mmdet,
+        key_map=key_map,
+        classifier=f"{prefix}cls_embed",
+        ignored=(r".*\.num_batches_tracked",),
+    )
+
+
+DETECTRON2 = Layout(
+    title="detectron2's Mask2Former",
+    marker="sem_seg_head.predictor.transformer_cross_attention_layers.0.norm.weight",
+    modernise=_modern_detectron2,
+    key_map=_detectron2_key_map,
+    classifier="sem_seg_head.predictor.class_embed",
+    ignored=(
+        r"criterion\.empty_weight",
+        r"pixel_(mean|std)",
+        r".*\.num_batches_tracked",
+    ),
+)
+# Mask2Former for images, for videos and MinVIS have the same weights under the same
+# names. What differs is how frames are put together, which no file says.
+LAYOUTS: dict[str, Layout] = {
+    "mask2former": DETECTRON2,
+    "mask2former-vis": DETECTRON2,
+    "minvis": DETECTRON2,
+    "mmdet-mask2former": _mmdet_layout("Mask2Former", "panoptic_head."),
+    "mmdet-mask2former-vis": _mmdet_layout("Mask2FormerVideo", "track_head."),
+}
+
+# What has other weights, by a key that only it has; the first match names it.
+_FOREIGN = (
+    (r"vita_module\.pre_(memory|query)_embed_[kv]\.", "GenVIS"),
+    (r"vita_module\.", "VITA"),
+    (r"detr\..*\.time_attention_weights\.", "SeqFormer"),
+    (r"detr\.reid_embed_head\.", "IDOL"),
+    (r"(tracker|refiner)\.transformer_", "DVIS"),
+    (r"sem_seg_head\.predictor\.transformer\.", "MaskFormer (the first one)"),
+    (r"decode_head\.transformer_decoder\.", "Mask2Former of mmsegmentation"),
+    (r"roi_heads?\.", "a detector with RoI heads, such as Mask R-CNN"),
+    (r"bbox_head\.", "a detector of boxes"),
+    (r"head\.(vocabulary|tcm|pixel_decoder)\.", "a checkpoint of this project"),
+    (r"(backbone\.)?layer4\.\d+\.", "a ResNet without a head"),
+    (r"(backbone\.)?(layers|stages)\.\d+\.blocks\.", "a Swin without a head"),
+)
+
+
+def find_layout(keys: Sequence[str], arch: str = "auto") -> Layout:
+    """Recognise the layout of a checkpoint.
+
+    Args:
+        keys: All its names.
+        arch: A name of ``LAYOUTS``, or ``auto``.
+
+    Returns:
+        The layout.
+
+    Raises:
+        UnknownArchitectureError: If it is none, or not the one asked for.
+    """
+    if arch != "auto" and arch not in LAYOUTS:
+        raise UnknownArchitectureError(
+            f"--arch must be auto or one of {', '.join(LAYOUTS)}, got {arch!r}"
+        )
+    foreign = _foreign_name(keys)
+    if foreign is not None and "head." in foreign:
+        raise UnknownArchitectureError(foreign)
+    layouts = list(dict.fromkeys(LAYOUTS.values()))
+    found = [
+        layout
+        for layout in layouts
+        if layout.marker in {layout.modernise(key) for key in keys}
+    ]
+    looks_like = found[0].title if found else foreign
+    return _checked(keys, arch, looks_like, found)
+
+
+def modernised(layout: Layout, weights: Weights) -> dict[str, Tensor]:
+    """Translate the names of older versions.
+
+    Raises:
+        KeyMapError: If two names become one.
+    """
+    modern: dict[str, Tensor] = {}
+    for key, value in weights.items():
+        name = layout.modernise(key)
+        if name in modern:
+            raise KeyMapError(
+                f"the checkpoint has {name} twice, under an old and a new name ({key}); "
+                "it was merged from several files"
+            )
+        modern[name] = value
+    return modern

@@ -1,0 +1,130 @@
+"""An interrupted run goes on where it ended, and its result is that of an unbroken one."""
+
+import pytest
+from helpers.tiny_inference import WatchedFrames, frames, tiny_inferencer, write_video_file
+
+from tmt_vis.inference import FrameSourceError, WindowPlan, WindowPrediction
+
+LENGTH = 26
+PLAN = WindowPlan(7, 3)
+
+
+def _facts(result):
+    rows = [(t.id, t.name, t.score, t.tube) for t in result.tracks]
+    return rows, result.taxonomy, result.num_frames
+
+
+@pytest.fixture(scope="module")
+def find(tmp_path_factory):
+    return tiny_inferencer(tmp_path_factory.mktemp("resume"), windows=PLAN)
+
+
+@pytest.fixture(scope="module")
+def unbroken(find):
+    return _facts(find(frames(LENGTH), score_thr=0))
+
+
+@pytest.fixture
+def request_(tmp_path):
+    return dict(score_thr=0, partial_dir=tmp_path)
+
+
+def _interrupt(find, request, at):
+    with pytest.raises(OSError, match=f"frame {at} broke"):
+        find(WatchedFrames(frames(LENGTH), fail_at=at), **request)
+
+
+@pytest.mark.parametrize("at, num_again", [(3, 26), (12, 26), (19, 15), (25, 11)])
+def test_resumed_equals_unbroken(find, unbroken, request_, at, num_again):
+    """Frames pass the backbone in chunks of 3, so a chunk cut elsewhere would show."""
+    _interrupt(find, request_, at)
+    source = WatchedFrames(frames(LENGTH))
+    assert _facts(find(source, resume=True, **request_)) == unbroken
+    assert source.num_read == num_again
+
+
+def test_interrupted_twice(find, unbroken, request_):
+    _interrupt(find, request_, 12)
+    with pytest.raises(OSError, match="frame 21"):
+        find(WatchedFrames(frames(LENGTH), fail_at=21), resume=True, **request_)
+    assert _facts(find(frames(LENGTH), resume=True, **request_)) == unbroken
+
+
+def test_ended_run_is_not_computed_again(find, unbroken, request_):
+    find(WatchedFrames(frames(LENGTH)), **request_)
+    source = WatchedFrames(frames(LENGTH))
+    assert _facts(find(source, resume=True, **request_)) == unbroken
+    assert source.num_read == 0
+
+
+def test_without_resume_everything_is_computed(find, unbroken, request_):
+    _interrupt(find, request_, 19)
+    source = WatchedFrames(frames(LENGTH))
+    assert _facts(find(source, **request_)) == unbroken
+    assert source.num_read == LENGTH
+
+
+def test_line_cut_by_a_crash_is_computed_again(find, unbroken, request_, tmp_path):
+    _interrupt(find, request_, 19)
+    (path,) = tmp_path.glob(".video.*.partial.jsonl")
+    content = path.read_bytes()
+    assert content.count(b"\n") == 5  # the header and windows to 7, 11, 15, 19
+    path.write_bytes(content[:-40])
+    assert _facts(find(frames(LENGTH), resume=True, **request_)) == unbroken
+
+
+@pytest.mark.parametrize("change", ["input", "label space", "frames", "windows"])
+def test_other_runs_do_not_meet(find, request_, tmp_path, change, monkeypatch):
+    _interrupt(find, request_, 19)
+    images, extra = frames(LENGTH), {}
+    if change == "input":
+        images[25][0, 0] = 99
+    if change == "label space":
+        extra = dict(label_space="ovis")
+    if change == "frames":
+        extra = dict(max_frames=22)
+    if change == "windows":
+        monkeypatch.setattr(find, "windows", WindowPlan(7, 2))
+    expected = _facts(find(images, score_thr=0, **extra))
+    source = WatchedFrames(images)
+    assert _facts(find(source, resume=True, **request_, **extra)) == expected
+    assert source.num_read == expected[2]
+    assert len(list(tmp_path.glob(".video.*"))) == 2
+
+
+def test_weights_count(find, request_, tmp_path):
+    _interrupt(find, request_, 19)
+    other = tiny_inferencer(tmp_path, windows=PLAN)
+    other.model.head.level_embed.weight.data += 1
+    source = WatchedFrames(frames(LENGTH))
+    other(source, resume=True, **request_)
+    assert source.num_read == LENGTH
+
+
+def test_truncation_is_remembered(find, request_, tmp_path):
+    path = write_video_file(tmp_path / "clip.avi", frames(20))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    first = find(path, **request_)
+    again = find(path, resume=True, **request_)
+    assert first.truncated is not None and again.truncated == first.truncated
+
+
+def test_error_of_the_video_keeps_finished_windows(find, request_, tmp_path):
+    images = frames(12)
+    broken = [*images, images[0][:5]]
+    with pytest.raises(FrameSourceError, match="frame 12"):
+        find(broken, **request_)
+    (path,) = tmp_path.glob(".video.*.partial.jsonl")
+    assert path.read_bytes().count(b"\n") == 3
+
+
+def test_prediction_survives_its_file(find):
+    engine = find.task(frames(9)).engine
+    prepare = find.task(frames(9)).prepare
+    for window in engine.run(prepare(frames(9), name="v")):
+        again = WindowPrediction.from_dict(window.to_dict())
+        assert again.to_dict() == window.to_dict()
+        assert again.tubes == window.tubes and again.compiled == window.compiled
+        assert again.embeddings.tobytes() == window.embeddings.tobytes()
+        assert again.slot_probs.tobytes() == window.slot_probs.tobytes()
