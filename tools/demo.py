@@ -166,7 +166,8 @@ def infer_video(steps: Steps, checkpoint: Path) -> dict[str, object]:
     source = write_input_video(OUT / "input.mp4", splits()[1], fps=FPS)
     infer = ["python", "tools/infer.py", str(OUT / "input.mp4"), "--config", CONFIG]
     infer += ["--checkpoint", str(checkpoint), "--label-space", "ovis"]
-    infer += ["--score-thr", str(SCORE_THR), "--out-video", str(OUT / "video.mp4")]
+    infer += ["--score-thr", str(SCORE_THR), "--max-iou", "0.5"]
+    infer += ["--out-video", str(OUT / "video.mp4")]
     infer += ["--out-json", str(OUT / "video.json"), "--overwrite"]
     steps.run("infer", infer)
     inferencer = VISInferencer(CONFIG, str(checkpoint))

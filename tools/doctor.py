@@ -235,6 +235,7 @@ def examine() -> list[Finding]:
         check_opencv,
         lambda: check_mmcv_ops(find_mmcv_ops()),
         lambda: check_import("mmdet.models", f"{INSTALL}; {PROVIDER}"),
+        lambda: check_import("mmdet.datasets", INSTALL),
         lambda: check_mim(importlib.util.find_spec("pkg_resources") is not None),
         check_gpu,
         lambda: check_allocator(os.environ),

@@ -1,6 +1,6 @@
-"""The demo: TMT-VIS of 4M parameters, from scratch, on three miniature datasets.
+"""The demo: TMT-VIS of 3.4M parameters, from scratch, on three miniature datasets.
 
-Two CPU cores, about five minutes. Data: tools/make_sprite_vis.py, written to
+Minutes on two CPU cores (README). Data: tools/make_sprite_vis.py, written to
 ``data_root`` in the folder layouts and with the categories of the real datasets.
 """
 

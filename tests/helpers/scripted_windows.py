@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from tmt_vis.inference import Window, WindowPlan, WindowPrediction
 from tmt_vis.structures import TubeRLE
 

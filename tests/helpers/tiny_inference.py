@@ -1,8 +1,11 @@
 """A config and a checkpoint on disk, as a user has them, and frames to look at."""
 
 import copy
+import json
+import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,11 @@ import numpy as np
 import torch
 from helpers.tiny_model import build, model_cfg
 from mmengine.config import Config
+
 from tmt_vis.inference import ArrayFrames, VISInferencer
 
 SIZE = (32, 48)
-RESIZE = dict(type="Resize", scale=(80, 40), keep_ratio=True)
+RESIZE = dict(type="Resize", scale=(60, 30), keep_ratio=True)
 PIPELINE = [
     dict(type="LoadClipFrames"),
     dict(type="ClipBroadcaster", transforms=[RESIZE]),
@@ -24,7 +28,7 @@ TEXT_CLASSIFIER = dict(type="TextSimilarityClassifier")
 
 
 def tiny_cfg(*, frames_per_chunk: int = 3, **head: Any) -> Config:
-    """Make a whole config; its test pipelines resize to (h, w) = (40, 60)."""
+    """Make a whole config; its test pipelines resize to (h, w) = (30, 45)."""
     spaces = head.get("label_spaces", ("ytvis19", "ovis"))
     datasets = {
         name: dict(type="VISDataset", label_space=name, pipeline=PIPELINE)
@@ -35,17 +39,39 @@ def tiny_cfg(*, frames_per_chunk: int = 3, **head: Any) -> Config:
     return Config(copy.deepcopy(dict(model=model, test_dataloader=test)))
 
 
-def write_checkpoint(path: Path, *, seed: int = 0, **head: Any) -> Path:
-    """Write a checkpoint of the model of ``tiny_cfg``."""
-    torch.save(dict(state_dict=build(seed, **head).state_dict()), path)
+def write_config(path: Path, cfg: Config) -> Path:
+    """Write a config file; ``Config.dump`` formats it, which takes a second."""
+    lines = [f"{key} = {value!r}" for key, value in cfg.to_dict().items()]
+    path.write_text("\n".join(lines))
     return path
 
 
-def tiny_inferencer(folder: Path, *, head: dict | None = None, **options: Any):
-    """Build an inferencer from a config and a checkpoint."""
-    head = head or {}
-    checkpoint = write_checkpoint(folder / "tiny.pth", **head)
-    return VISInferencer(tiny_cfg(**head), checkpoint, device="cpu", **options)
+def write_checkpoint(path: Path, **head: Any) -> Path:
+    """Write a checkpoint of the model of ``tiny_cfg``."""
+    torch.save(dict(state_dict=_weights(json.dumps(head))), path)
+    return path
+
+
+def tiny_inferencer(*, head: dict | None = None, **options: Any) -> VISInferencer:
+    """Return an inferencer; those of one head share the model, which takes time."""
+    find = copy.copy(_inferencer(json.dumps(head or {})))
+    find.cfg = find.cfg.copy()
+    for name, value in options.items():
+        assert hasattr(find, name)
+        setattr(find, name, value)
+    return find
+
+
+@cache
+def _weights(head: str) -> dict[str, torch.Tensor]:
+    return build(**json.loads(head)).state_dict()
+
+
+@cache
+def _inferencer(head: str) -> VISInferencer:
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = write_checkpoint(Path(folder) / "tiny.pth", **json.loads(head))
+        return VISInferencer(tiny_cfg(**json.loads(head)), checkpoint, device="cpu")
 
 
 def frames(count: int, *, size: tuple[int, int] = SIZE) -> list[np.ndarray]:

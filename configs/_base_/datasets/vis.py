@@ -1,6 +1,6 @@
 """The video datasets we know, and loaders that still hold none of them.
 
-Folders and files are those of the official releases (data/README.md). A mix such as
+Folders and files are those of the official releases (docs/datasets.md). A mix such as
 ``ytvis19_ovis_uvo.py`` picks from ``train_sets``, ``val_sets`` and ``metrics`` when it
 is parsed. To change a dataset that a mix has picked, change it where it was put:
 in the dataloaders and evaluators.

@@ -106,20 +106,23 @@ LAYOUTS: dict[str, Layout] = {
     "mmdet-mask2former-vis": _mmdet_layout("Mask2FormerVideo", "track_head."),
 }
 
-# What has other weights, by a key that only it has; the first match names it.
-_FOREIGN = (
+# Models that contain a whole Mask2Former and more, by a key that only they have. The
+# first match names the file.
+_EXTENDED = (
     (r"vita_module\.pre_(memory|query)_embed_[kv]\.", "GenVIS"),
     (r"vita_module\.", "VITA"),
+    (r"(tracker|refiner)\.transformer_", "DVIS"),
+)
+# Everything else that people have on their disks.
+_OTHERS = (
     (r"detr\..*\.time_attention_weights\.", "SeqFormer"),
     (r"detr\.reid_embed_head\.", "IDOL"),
-    (r"(tracker|refiner)\.transformer_", "DVIS"),
-    (r"sem_seg_head\.predictor\.transformer\.", "MaskFormer (the first one)"),
-    (r"decode_head\.transformer_decoder\.", "Mask2Former of mmsegmentation"),
-    (r"roi_heads?\.", "a detector with RoI heads, such as Mask R-CNN"),
-    (r"bbox_head\.", "a detector of boxes"),
-    (r"head\.(vocabulary|tcm|pixel_decoder)\.", "a checkpoint of this project"),
-    (r"(backbone\.)?layer4\.\d+\.", "a ResNet without a head"),
-    (r"(backbone\.)?(layers|stages)\.\d+\.blocks\.", "a Swin without a head"),
+    (r"sem_seg_head\.predictor\.transformer\.", "MaskFormer, the first one"),
+    (r"decode_head\.transformer_decoder\.", "mmsegmentation's Mask2Former"),
+    (r"roi_heads?\.", "a detector with RoI heads, e.g. Mask R-CNN"),
+    (r"head\.(vocabulary|pixel_decoder)\.", "a checkpoint of this project"),
+    (r"(backbone\.)?layer4\.\d+\.", "a ResNet without a Mask2Former head"),
+    (r"(backbone\.)?(layers|stages)\.\d+\.blocks\.", "a Swin without such a head"),
 )
 
 
@@ -128,7 +131,7 @@ def find_layout(keys: Sequence[str], arch: str = "auto") -> Layout:
 
     Args:
         keys: All its names.
-        arch: A name of ``LAYOUTS``, or ``auto``.
+        arch: A name of ``LAYOUTS`` that the file must have, or ``auto``.
 
     Returns:
         The layout.
@@ -138,19 +141,43 @@ def find_layout(keys: Sequence[str], arch: str = "auto") -> Layout:
     """
     if arch != "auto" and arch not in LAYOUTS:
         raise UnknownArchitectureError(
-            f"--arch must be auto or one of {', '.join(LAYOUTS)}, got {arch!r}"
+            f"the architecture must be auto or one of {_known()}, got {arch!r}"
         )
-    foreign = _foreign_name(keys)
-    if foreign is not None and "head." in foreign:
-        raise UnknownArchitectureError(foreign)
-    layouts = list(dict.fromkeys(LAYOUTS.values()))
-    found = [
-        layout
-        for layout in layouts
-        if layout.marker in {layout.modernise(key) for key in keys}
-    ]
-    looks_like = found[0].title if found else foreign
-    return _checked(keys, arch, looks_like, found)
+    found = _recognise(keys)
+    if isinstance(found, Layout):
+        if arch == "auto" or found is LAYOUTS[arch]:
+            return found
+        raise UnknownArchitectureError(
+            f"{arch} ({LAYOUTS[arch].title}) was asked for, but the tensors have the "
+            f"names of {found.title}; leave out --arch"
+        )
+    looks = f"looks like {found}" if found else f"has tensors such as {list(keys)[:3]}"
+    raise UnknownArchitectureError(
+        f"the file {looks}, which cannot be converted; {_known()} can"
+    )
+
+
+def _recognise(keys: Sequence[str]) -> "Layout | str | None":
+    name = _first_match(keys, _EXTENDED)
+    if name is not None:
+        return name
+    for layout in dict.fromkeys(LAYOUTS.values()):
+        if layout.marker in map(layout.modernise, keys):
+            return layout
+    return _first_match(keys, _OTHERS)
+
+
+def _first_match(
+    keys: Sequence[str], signatures: Sequence[tuple[str, str]]
+) -> str | None:
+    for pattern, name in signatures:
+        if any(re.match(pattern, key) for key in keys):
+            return name
+    return None
+
+
+def _known() -> str:
+    return ", ".join(LAYOUTS)
 
 
 def modernised(layout: Layout, weights: Weights) -> dict[str, Tensor]:
@@ -164,8 +191,8 @@ def modernised(layout: Layout, weights: Weights) -> dict[str, Tensor]:
         name = layout.modernise(key)
         if name in modern:
             raise KeyMapError(
-                f"the checkpoint has {name} twice, under an old and a new name ({key}); "
-                "it was merged from several files"
+                f"the checkpoint has {name} twice, also under an old name ({key}); it "
+                "was merged from several files"
             )
         modern[name] = value
     return modern

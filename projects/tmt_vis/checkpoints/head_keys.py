@@ -9,6 +9,7 @@ from .key_map import WEIGHT_AND_BIAS, count_indices, renamed
 
 Pairs = Iterator[tuple[str, str]]
 _LEVELS = 3
+_FPN = (("adapter_1", "lateral_convs.0"), ("layer_1", "output_convs.0"))
 _ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
 _DEFORMABLE = (
     "sampling_offsets",
@@ -38,7 +39,7 @@ def pixel_decoder_names(num_layers: int) -> Pairs:
         yield from _feed_forward(theirs, ours)
         yield from renamed(f"{theirs}.norm1", f"{ours}.norms.0", WEIGHT_AND_BIAS)
         yield from renamed(f"{theirs}.norm2", f"{ours}.norms.1", WEIGHT_AND_BIAS)
-    for theirs, ours in (("adapter_1", "lateral_convs.0"), ("layer_1", "output_convs.0")):
+    for theirs, ours in _FPN:
         yield f"{theirs}.weight", f"{ours}.conv.weight"
         yield from renamed(f"{theirs}.norm", f"{ours}.gn", WEIGHT_AND_BIAS)
     yield from renamed("mask_features", "mask_feature", WEIGHT_AND_BIAS)

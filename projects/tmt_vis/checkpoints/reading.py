@@ -107,8 +107,8 @@ def _load(path: Path) -> Any:
     # the restricted loaders run nothing that could fail for another reason.
     except Exception as error:
         raise UnreadableCheckpointError(
-            f"{path.name} ({path.stat().st_size:,} bytes) cannot be read to its end; is "
-            f"the download complete? ({type(error).__name__}: {_first_line(error)})"
+            f"{path.name} ({path.stat().st_size:,} bytes) cannot be read; is the "
+            f"download complete? ({type(error).__name__}: {_first_line(error)})"
         ) from error
 
 
@@ -122,9 +122,9 @@ def _load_torch(path: Path) -> Any:
         if not named:
             raise
         raise UnreadableCheckpointError(
-            f"{path.name} holds pickled classes besides its weights, and loading them "
-            "would run code of the file. If you trust who wrote it, extract the weights "
-            f"once: tools/publish_checkpoint.py {path.name} --trust-local "
+            f"{path.name} holds pickled classes, and loading them would run code of "
+            "the file. If you trust who wrote it, extract the weights once: "
+            f"tools/publish_checkpoint.py {path.name} --trust-local "
             f"(torch: {named[0].strip()})"
         ) from error
 

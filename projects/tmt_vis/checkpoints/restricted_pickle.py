@@ -36,7 +36,7 @@ NUMPY_DTYPES = tuple({type(np.dtype(code)) for code in "?bBhHiIlLqQefd"})
 def _encode(text: str, encoding: str) -> bytes:
     # How protocol 2 writes bytes. The real function would take any codec by name.
     if encoding not in ("latin1", "latin-1"):
-        raise UnreadableCheckpointError(f"a pickle of weights asks to encode {encoding}")
+        raise UnreadableCheckpointError(f"bytes are latin1 in a pickle, not {encoding}")
     return text.encode("latin1")
 
 

@@ -91,7 +91,9 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
         if self.runner.seed != self._data_seed:
             self._rebuild_dataloader()
         find_resumable_sampler(self.dataloader).set_start(self._iter)
-        # The old iterator asked the sampler for its first batches when it was made.
+        # The old iterator asked the sampler for its first batches when it was made. It
+        # goes first, so that its workers end before the new ones start.
+        self.dataloader_iterator = None
         self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader)
         self.runner.logger.info(f"data continue after {self._iter} iterations")
 

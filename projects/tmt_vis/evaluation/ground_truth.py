@@ -29,7 +29,9 @@ class VideoInfo:
         name: Folder of its frames, for messages and pictures.
         height: H in pixels.
         width: W in pixels.
-        num_frames: T, the frames that were annotated and are to be predicted.
+        num_frames: T, the number of files: the frames that are predicted.
+        declared_length: What the entry's ``length`` says; UVO's differs from the
+            number of files for some videos, and lists may have either size.
     """
 
     video_id: int
@@ -37,6 +39,7 @@ class VideoInfo:
     height: int
     width: int
     num_frames: int
+    declared_length: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,13 +121,12 @@ def _video(row: Mapping[str, Any], path: str) -> VideoInfo:
     if lacking:
         raise ValueError(f"{path}: video {row['id']} has no {' and no '.join(lacking)}")
     files = row.get("file_names") or []
-    length = row.get("length", len(files))
-    if not length or (files and len(files) != length):
-        raise ValueError(
-            f"{path}: video {row['id']} has length {length} and {len(files)} file_names"
-        )
+    declared = row.get("length") or len(files)
+    length = len(files) or declared
+    if not length:
+        raise ValueError(f"{path}: video {row['id']} has no file_names and no length")
     name = str(Path(files[0]).parent) if files else str(row["id"])
-    return VideoInfo(row["id"], name, row["height"], row["width"], length)
+    return VideoInfo(row["id"], name, row["height"], row["width"], length, declared)
 
 
 def _ground_truth(
@@ -159,11 +161,13 @@ def _ground_truth(
 
 
 def _tube(segmentations: list[Any], video: VideoInfo) -> TubeRLE:
-    if len(segmentations) != video.num_frames:
+    if len(segmentations) not in (video.num_frames, video.declared_length):
         raise ValueError(
             f"{len(segmentations)} segmentations for {video.num_frames} frames"
         )
-    frames = [_frame(item, video.height, video.width) for item in segmentations]
+    # As in training: entries beyond the files show nothing, missing ones are absent.
+    padded = [*segmentations, *[None] * video.num_frames][: video.num_frames]
+    frames = [_frame(item, video.height, video.width) for item in padded]
     return TubeRLE.from_frames(frames, video.height, video.width)
 
 

@@ -46,7 +46,7 @@ class VISInferencer:
             None keeps all, as ``model.predict``.
 
     Example:
-        >>> find = VISInferencer("configs/tmt_vis/tmt-vis.py", "tmt-vis.pth")
+        >>> find = VISInferencer("my_config.py", "my_checkpoint.pth")
         >>> result = find("holiday.mp4", label_space="ovis")
         >>> [(track.id, track.name, track.score) for track in result.tracks]
         [(1, 'Person', 0.93), (2, 'Dog', 0.88)]
@@ -148,27 +148,20 @@ class VISInferencer:
         if source.endless and max_frames is None:
             raise InferenceError(f"{source.name} has no end: give max_frames")
         limit = self._limit(space.name)
-        engine = VideoInferenceEngine(
-            self.model,
-            label_space=space.name,
-            plan=self.windows,
-            max_objects=limit,
-            several_categories=self.several_categories,
-        )
         partial = None
         if partial_dir is not None:
             facts = self._facts(prepare, words, limit) | dict(max_frames=max_frames)
-            key = run_key(facts | dict(input=source.identity()))
-            partial = PartialResults(Path(partial_dir), name=source.name, key=key)
+            partial = _partial_results(Path(partial_dir), source, facts)
+        selection = TrackSelection(
+            score_thr, limit, self.several_categories, self.max_iou
+        )
         return VideoTask(
             source=source,
             label_space=space,
             vocabulary=words,
-            engine=engine,
+            engine=self._engine(space.name, limit),
             prepare=prepare,
-            selection=TrackSelection(
-                score_thr, limit, self.several_categories, self.max_iou
-            ),
+            selection=selection,
             link=self.link,
             max_frames=max_frames,
             partial=partial,
@@ -213,6 +206,15 @@ class VISInferencer:
             )
         return spaces[name], None
 
+    def _engine(self, label_space: str, limit: int) -> VideoInferenceEngine:
+        return VideoInferenceEngine(
+            self.model,
+            label_space=label_space,
+            plan=self.windows,
+            max_objects=limit,
+            several_categories=self.several_categories,
+        )
+
     def _limit(self, label_space: str) -> int:
         """Return the objects kept per window; a free vocabulary gets the largest."""
         if self.max_objects is not None:
@@ -243,3 +245,10 @@ class VISInferencer:
             device=str(next(self.model.parameters()).device),
             torch=torch.__version__,
         )
+
+
+def _partial_results(
+    folder: Path, source: FrameSource, facts: Mapping[str, Any]
+) -> PartialResults:
+    key = run_key({**facts, "input": source.identity()})
+    return PartialResults(folder, name=source.name, key=key)

@@ -156,4 +156,6 @@ class _FeatureBuffer:
         )
 
     def _latest(self, parts: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(parts))[-self._length :]
+        # A copy has other strides, and with them the last bits of what follows.
+        joined = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return joined[-self._length :]

@@ -18,7 +18,7 @@ class ScoreSupervision(Enum):
 
     BCE = "bce"  # multi-label cross-entropy against the clip's categories
     GATE = "gate"  # straight-through gate on the compiled embeddings
-    NONE = "none"  # nothing: the Linear of Eq. 5 stays as initialised
+    NONE = "none"  # nothing: the Linear of Eq. 5 is the identity
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,11 @@ class TaxonomyCompilationModule(nn.Module):
         self.score_bias = nn.Parameter(torch.tensor(-math.log((1 - prior) / prior)))
         xavier_init(self)
         if self.score_supervision is ScoreSupervision.NONE:
-            # Nothing would give them a gradient, which DDP reports as an error.
+            # The plain dot product E3 . E1, as in the released code, and not that with
+            # a random matrix. Nothing would give a gradient, which DDP reports as an
+            # error, so they are frozen.
+            nn.init.eye_(self.score.weight)
+            nn.init.zeros_(self.score.bias)
             self.score.requires_grad_(False)
             self.score_bias.requires_grad_(False)
 

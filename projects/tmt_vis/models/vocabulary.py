@@ -67,6 +67,25 @@ class UnionVocabulary(nn.Module):
             )
         return self.text_embeddings.shape[1]
 
+    def check_text(self) -> None:
+        """Refuse label spaces from which TCM could compile nothing.
+
+        Raises:
+            ValueError: if a label space has only categories without text.
+        """
+        # From the taxonomy, not the buffers: those may be on the meta device.
+        spoken = np.asarray(self.taxonomy.has_text)
+        silent = [
+            name
+            for name in self.taxonomy.label_spaces
+            if not spoken[self.taxonomy.slot_to_union(name)].any()
+        ]
+        if silent:
+            raise ValueError(
+                f"TCM needs at least one category with text in every label space, but "
+                f"{silent} have none; give a category a prompt and has_text=true"
+            )
+
     def slots_to_union(self, label_space: str) -> Tensor:
         """Return the ``union_id`` of each slot of a label space."""
         return getattr(self, f"_slots_{self._position(label_space)}")

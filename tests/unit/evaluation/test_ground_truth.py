@@ -122,7 +122,10 @@ def wrong_size(file):
         (lambda f: f.update(categories=None), "no 'categories'"),
         (lambda f: f["videos"].append(f["videos"][0]), r"repeated: \[1\]"),
         (lambda f: f["videos"][0].pop("height"), "no height"),
-        (lambda f: f["videos"][0].update(length=5), "length 5 and 4 file_names"),
+        (
+            lambda f: f["videos"][0].update(length=None, file_names=[]),
+            "no file_names and no length",
+        ),
         (edit("video_id", 9), "annotation 1 names 9"),
         (edit("category_id", 5), "annotation 1 names 5"),
         (edit("segmentations", None), "annotation 1 of video 1"),
@@ -138,3 +141,25 @@ def test_contradictions_are_named(tmp_path, change, message):
 def test_unknown_category_names_are_refused(tmp_path):
     with pytest.raises(TaxonomyError, match="class 7"):
         load(tmp_path, lambda file: None, LabelSpace.load("ovis"))
+
+
+@pytest.mark.parametrize("length", [3, 5, None])
+def test_the_files_decide_the_length(tmp_path, length):
+    """UVO's ``length`` differs from its files for some videos; training accepts it."""
+
+    def change(file):
+        file["videos"][0]["length"] = length
+        if length is not None:
+            for row in file["annotations"]:
+                if row["video_id"] == 1:
+                    row["segmentations"] = [*row["segmentations"], None][:length]
+
+    plain, changed = load(tmp_path, lambda file: None), load(tmp_path, change)
+    assert changed.videos[1].num_frames == 4
+    for before, after in zip(
+        plain.ground_truth[1].tubes, changed.ground_truth[1].tubes, strict=True
+    ):
+        kept = 4 if length is None else min(length, 4)
+        assert after.num_frames == 4
+        assert (after.decode()[:kept] == before.decode()[:kept]).all()
+        assert not after.decode()[kept:].any()

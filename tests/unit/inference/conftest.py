@@ -4,15 +4,13 @@ import pytest
 from helpers.tiny_inference import TEXT_CLASSIFIER, tiny_inferencer
 
 
-@pytest.fixture(scope="session")
-def inferencer(tmp_path_factory):
+@pytest.fixture
+def inferencer():
     """A model with a linear classifier; windows of 36 frames."""
-    return tiny_inferencer(tmp_path_factory.mktemp("linear"))
+    return tiny_inferencer()
 
 
-@pytest.fixture(scope="session")
-def text_inferencer(tmp_path_factory):
+@pytest.fixture
+def text_inferencer():
     """A model that can be asked for any name."""
-    return tiny_inferencer(
-        tmp_path_factory.mktemp("text"), head=dict(classifier=TEXT_CLASSIFIER)
-    )
+    return tiny_inferencer(head=dict(classifier=TEXT_CLASSIFIER))

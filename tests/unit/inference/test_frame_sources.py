@@ -138,6 +138,15 @@ def test_broken_inputs(tmp_path, case):
         open_source(make(tmp_path))
 
 
+def test_cut_image_is_refused_although_the_decoder_fills_it(tmp_path, monkeypatch):
+    """OpenCV before 5 decodes the missing part of a JPEG as grey, without a word."""
+    whole = cv2.imencode(".jpg", frames(1)[0])[1].tobytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[:-50])
+    monkeypatch.setattr("mmcv.imfrombytes", lambda *_, **__: frames(1)[0])
+    with pytest.raises(FrameSourceError, match="not a complete image"):
+        open_source(tmp_path / "cut.jpg")
+
+
 def test_frames_of_other_size_are_named(folder):
     write_images(folder, [])
     assert cv2.imwrite(str(folder / "frame3.png"), np.zeros((9, 7, 3), np.uint8))

@@ -8,6 +8,7 @@ from helpers.tiny_inference import (
     frames,
     tiny_cfg,
     write_checkpoint,
+    write_config,
     write_images,
     write_video_file,
 )
@@ -16,11 +17,11 @@ from helpers.tiny_inference import (
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    tiny_cfg().dump(folder / "config.py")
+    config = write_config(folder / "config.py", tiny_cfg())
     checkpoint = write_checkpoint(folder / "tiny.pth")
     return [
-        *("--config", str(folder / "config.py"), "--checkpoint", str(checkpoint)),
-        *("--device", "cpu", "--score-thr", "0"),
+        *("--config", str(config), "--checkpoint", str(checkpoint)),
+        *("--device", "cpu", "--score-thr", "0", "--max-objects", "2"),
     ]
 
 
@@ -54,7 +55,7 @@ def test_two_videos_of_one_name(infer, tmp_path, capsys):
 
     assert infer(*words) == 1
     assert "exists; choose another output, or --overwrite" in capsys.readouterr().err
-    assert infer(*words, "--overwrite") == 0
+    assert infer(*words, "--overwrite", "--max-frames", 1) == 0
 
 
 def test_images_in_a_row_are_one_video(infer, tmp_path):

@@ -226,20 +226,25 @@ def test_each_video_has_its_own_names(tmp_path):
     outputs = plan.per_video(["a", "b", "a", "a-2"])
     assert [o.video.name for o in outputs] == ["a.mp4", "b.mp4", "a-2.mp4", "a-2-2.mp4"]
     assert [o.masks.name for o in outputs] == ["a", "b", "a-2", "a-2-2"]
-    assert OutputPlan(video=tmp_path / "x.gif").per_video(["a"])[0].video.suffix == ".gif"
+    assert (
+        OutputPlan(video=tmp_path / "x.gif").per_video(["a"])[0].video.suffix == ".gif"
+    )
     with pytest.raises(InferenceError, match="cannot hold 2 videos; give a folder"):
         OutputPlan(video=tmp_path / "x.mp4").per_video(["a", "b"])
     with pytest.raises(InferenceError, match=r"must end in .json, got"):
         OutputPlan(json=tmp_path / "tracks.txt")
 
 
-@pytest.mark.parametrize("options, folder", [
-    (dict(json="a/t.json", video="b/v.mp4"), "a"),
-    (dict(video="b/v.mp4"), "b"),
-    (dict(video="b"), "b"),
-    (dict(masks="m"), "m"),
-    ({}, None),
-])
+@pytest.mark.parametrize(
+    "options, folder",
+    [
+        (dict(json="a/t.json", video="b/v.mp4"), "a"),
+        (dict(video="b/v.mp4"), "b"),
+        (dict(video="b"), "b"),
+        (dict(masks="m"), "m"),
+        ({}, None),
+    ],
+)
 def test_partial_results_lie_beside_the_outputs(tmp_path, options, folder):
     plan = OutputPlan(**{key: tmp_path / value for key, value in options.items()})
     assert plan.folder == (folder and tmp_path / folder)

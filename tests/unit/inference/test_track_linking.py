@@ -102,7 +102,9 @@ def test_scores_are_weighted_by_frames():
         linker.add(prediction)
     (only,) = linker.finish()
     # The four common frames are shared half and half: 8 and 8.
-    expected = (8 * predictions[0].slot_probs[0] + 8 * predictions[1].slot_probs[0]) / 16
+    expected = (
+        8 * predictions[0].slot_probs[0] + 8 * predictions[1].slot_probs[0]
+    ) / 16
     np.testing.assert_allclose(only.slot_probs, expected, rtol=1e-6)
 
 

@@ -1,6 +1,5 @@
 """The user's way: a config, a checkpoint, a video, and the words to look for."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -13,6 +12,7 @@ from helpers.tiny_inference import (
     tiny_cfg,
     tiny_inferencer,
     write_checkpoint,
+    write_config,
     write_video_file,
 )
 from mmengine.config import Config
@@ -20,7 +20,12 @@ from mmengine.config import Config
 import tmt_vis
 from tmt_vis.datasets import VISDataset
 from tmt_vis.engine import UnsafeCheckpointError
-from tmt_vis.inference import FrameSourceError, InferenceError, VISInferencer, WindowPlan
+from tmt_vis.inference import (
+    FrameSourceError,
+    InferenceError,
+    VISInferencer,
+    WindowPlan,
+)
 from tmt_vis.models import CheckpointTaxonomyError
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 from tmt_vis.text import TextEmbeddingError
@@ -44,7 +49,7 @@ def test_equals_test_dataset_and_model(tmp_path):
     dataset = VISDataset(
         name="ytvis19", label_space="ytvis19", test_mode=True, pipeline=PIPELINE, **root
     )
-    find = tiny_inferencer(tmp_path, several_categories=True)
+    find = tiny_inferencer(several_categories=True)
     data = {key: [value] for key, value in dataset[0].items()}
     with torch.no_grad():
         sample = find.model.test_step(data)[0]
@@ -91,16 +96,31 @@ def test_unknown_label_space(inferencer):
 
 
 def test_many_windows_are_deterministic(inferencer, tmp_path):
-    find = tiny_inferencer(tmp_path, windows=WindowPlan(5, 2))
+    find = tiny_inferencer(windows=WindowPlan(5, 2))
     first, second = find(frames(14), score_thr=0.0), find(frames(14), score_thr=0.0)
     assert _facts(first) == _facts(second)
     assert all(track.tube.num_frames == 14 for track in first.tracks)
 
 
+def test_taxonomy_of_a_video_is_the_best_of_its_windows():
+    find = tiny_inferencer(windows=WindowPlan(5, 2))
+    task = find.task(frames(14), label_space="ovis")
+    packed = task.prepare(task.source.frames(), name="video")
+    windows = [dict(window.compiled) for window in task.engine.run(packed)]
+    best = {i: max(w.get(i, 0.0) for w in windows) for i in set().union(*windows)}
+    names = find.model.head.vocabulary.taxonomy.names
+    found = task.run().taxonomy
+    assert {c.name: c.score for c in found} == {names[i]: s for i, s in best.items()}
+    scores = [category.score for category in found]
+    assert scores == sorted(scores, reverse=True) and len(windows) == 4
+
+
 def test_limit_of_frames(inferencer):
     source, seen = WatchedFrames(frames(9)), []
     result = inferencer(
-        source, max_frames=4, progress=lambda done, expected: seen.append((done, expected))
+        source,
+        max_frames=4,
+        progress=lambda done, expected: seen.append((done, expected)),
     )
     assert (result.num_frames, source.num_read) == (4, 4)
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
@@ -116,8 +136,8 @@ def test_truncated_video_is_flagged(inferencer, tmp_path):
 
 def test_overlapping_objects_can_be_dropped(tmp_path):
     """Untrained queries see much the same: hardly any survives."""
-    every = tiny_inferencer(tmp_path)(frames(3), score_thr=0.0)
-    some = tiny_inferencer(tmp_path, max_iou=0.3)(frames(3), score_thr=0.0)
+    every = tiny_inferencer()(frames(3), score_thr=0.0)
+    some = tiny_inferencer(max_iou=0.3)(frames(3), score_thr=0.0)
     assert 1 <= len(some.tracks) < len(every.tracks)
     assert _facts(some)[0][1:] == _facts(every)[0][1:]
 
@@ -132,7 +152,9 @@ def test_free_vocabulary(text_inferencer):
     assert result.tracks
     assert all(ids[track.name] == track.source_id for track in result.tracks)
     assert {c.name for c in result.taxonomy} == {"dog", "red_bus", "dragon"}
-    again = text_inferencer(frames(2), vocabulary=["dog", "red bus", "Dragon"], score_thr=0)
+    again = text_inferencer(
+        frames(2), vocabulary=["dog", "red bus", "Dragon"], score_thr=0
+    )
     assert _facts(again) == _facts(result)
 
 
@@ -142,15 +164,15 @@ def test_vocabulary_is_only_for_one_call(text_inferencer):
     with pytest.raises(FrameSourceError):
         text_inferencer(frames(2) + [np.zeros((3, 3, 3), np.uint8)], vocabulary="dog")
     assert text_inferencer.label_spaces == ("ytvis19", "ovis")
-    assert _facts(text_inferencer(frames(2), label_space="ovis", score_thr=0)) == _facts(
-        before
-    )
+    assert _facts(
+        text_inferencer(frames(2), label_space="ovis", score_thr=0)
+    ) == _facts(before)
 
 
 def test_words_of_the_model_itself_change_nothing(tmp_path):
     """TCM, TIM and the classifier all read the vocabulary that is given."""
     head = dict(classifier=TEXT_CLASSIFIER, label_spaces=("ovis",))
-    find = tiny_inferencer(tmp_path, head=head)
+    find = tiny_inferencer(head=head)
     own = find(frames(2), score_thr=0)
     free = find(frames(2), vocabulary=LabelSpace.load("ovis"), score_thr=0)
     assert _facts(free) == _facts(own) and free.taxonomy == own.taxonomy
@@ -197,7 +219,7 @@ def test_label_space_and_vocabulary(text_inferencer):
 def test_unknown_words_name_the_command(tmp_path):
     """Training had its vectors in a file; the words of today are not in there."""
     encoder = dict(type="OpenCLIPTextEncoder", model="RN50", pretrained="openai")
-    find = tiny_inferencer(tmp_path, head=dict(classifier=TEXT_CLASSIFIER))
+    find = tiny_inferencer(head=dict(classifier=TEXT_CLASSIFIER))
     cfg = dict(encoder=encoder, template="{}", cache_dir=str(tmp_path / "cache"))
     find.cfg.model.head.text_embeddings = cfg
     with pytest.raises(TextEmbeddingError) as caught:
@@ -253,8 +275,7 @@ def test_missing_checkpoint(tmp_path):
 
 def test_options_change_a_copy_of_the_config(tmp_path):
     checkpoint, cfg = write_checkpoint(tmp_path / "c.pth"), tiny_cfg()
-    path = tmp_path / "config.py"
-    cfg.dump(path)
+    path = write_config(tmp_path / "config.py", cfg)
     options = {"model.head.test_cfg.max_per_video": 3}
     for config in (cfg, path):
         find = VISInferencer(config, checkpoint, "cpu", cfg_options=options)
@@ -262,10 +283,13 @@ def test_options_change_a_copy_of_the_config(tmp_path):
     assert cfg.model.head.test_cfg.max_per_video == 10
 
 
-@pytest.mark.parametrize("pipeline, message", [
-    ([], "no test pipeline"),
-    (PIPELINE[1:], "must begin with LoadClipFrames"),
-])
+@pytest.mark.parametrize(
+    "pipeline, message",
+    [
+        ([], "no test pipeline"),
+        (PIPELINE[1:], "must begin with LoadClipFrames"),
+    ],
+)
 def test_config_without_test_pipeline(tmp_path, pipeline, message):
     cfg = tiny_cfg()
     dataset = dict(type="VISDataset", label_space="ovis", pipeline=pipeline)
@@ -278,7 +302,7 @@ def test_config_without_test_pipeline(tmp_path, pipeline, message):
 def test_limits_per_label_space(tmp_path):
     limits = dict(ytvis19=2, ovis=4)
     head = dict(classifier=TEXT_CLASSIFIER, test_cfg=dict(max_per_video=limits))
-    find = tiny_inferencer(tmp_path, head=head)
+    find = tiny_inferencer(head=head)
     for request, limit in [
         (dict(label_space="ytvis19"), 2),
         (dict(label_space="ovis"), 4),

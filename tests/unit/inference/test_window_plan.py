@@ -9,9 +9,7 @@ from tmt_vis.inference import WindowPlan
 from tmt_vis.inference.windows import border_between
 
 PLANS = st.integers(1, 12).flatmap(
-    lambda length: st.builds(
-        WindowPlan, st.just(length), st.integers(0, length - 1)
-    )
+    lambda length: st.builds(WindowPlan, st.just(length), st.integers(0, length - 1))
 )
 
 
@@ -27,7 +25,12 @@ def test_impossible_plans(length, overlap):
 
 def test_example():
     windows = _windows(WindowPlan(36, 6), 100)
-    assert [(w.start, w.stop) for w in windows] == [(0, 36), (30, 66), (60, 96), (64, 100)]
+    assert [(w.start, w.stop) for w in windows] == [
+        (0, 36),
+        (30, 66),
+        (60, 96),
+        (64, 100),
+    ]
 
 
 @settings(max_examples=60, deadline=None)

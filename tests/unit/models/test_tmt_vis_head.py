@@ -1,5 +1,7 @@
 """The whole model: text acts, clips do not leak, every parameter learns."""
 
+import json
+
 import pytest
 import torch
 from helpers.tiny_model import build, head_cfg, samples
@@ -128,6 +130,23 @@ def test_text_changes_predictions_at_test_time():
 def test_model_without_text_embeddings_is_an_error():
     with pytest.raises(ValueError, match="set head.text_embeddings"):
         MODELS.build(head_cfg(text_embeddings=None))
+
+
+def test_label_space_without_any_text_is_refused(tmp_path):
+    """TCM could compile nothing for it, and its loss would be 0 / 0."""
+    path = tmp_path / "blobs.json"
+    category = dict(source_id=1, name="blob", has_text=False)
+    path.write_text(json.dumps(dict(name="blobs", categories=[category])))
+    with pytest.raises(ValueError, match=r"\['blobs'\] have none; give a category"):
+        MODELS.build(head_cfg(label_spaces=("ytvis19", str(path))))
+    MODELS.build(
+        head_cfg(label_spaces=("ytvis19", str(path)), taxonomy_modules=False)
+    )
+
+
+def test_unsupervised_score_is_a_plain_dot_product():
+    tcm = build(compilation=dict(score_supervision="none")).head.tcm
+    assert torch.equal(tcm.score.weight, torch.eye(32)) and not tcm.score.bias.any()
 
 
 def test_tcm_and_tim_belong_together():

@@ -25,7 +25,9 @@ def test_every_package_is_listed(setup_cfg, repo_root):
         for path in (root / "tmt_vis").rglob("__init__.py")
     }
     listed = setup_cfg["options"]["packages"].split()
-    assert set(listed) == on_disk | {"tmt_vis.data"}
+    missing = on_disk - set(listed)
+    assert not missing, f"add {sorted(missing)} to packages in setup.cfg"
+    assert set(listed) - on_disk == {"tmt_vis.data"}
     assert listed == sorted(listed)
 
 

@@ -86,13 +86,16 @@ class TMTVISHead(BaseModule):
             that reads no text.
         compilation: config of TCM; None leaves the taxonomy out.
         injection: arguments of :class:`TaxonomyInjectionModule`; needs TCM.
-        criterion: see :func:`_build_criterion`.
+        criterion: arguments of :class:`SetCriterion`; ``points`` those of
+            :class:`PointSampler`, ``taxonomy_loss`` those of
+            :class:`TaxonomyLossPlan`.
         assigner: config of the assigner.
         label_space_mask: restrict cost, loss and prediction to the categories of the
             sample's label space (A11). False is the naive union.
         vocab_mode: ``dict(train=, test=)``, ``dataset`` or ``unified``: the
             categories TCM may compile (A12).
-        query_init: ``host`` (N(0, 1), as Mask2Former) or ``zero`` (A14).
+        query_init: ``host`` (N(0, 1), as Mask2Former) or ``zero`` (A14). Weights that
+            are loaded afterwards replace either.
         test_cfg: arguments of :class:`TrackDecoding`.
     """
 
@@ -174,6 +177,7 @@ class TMTVISHead(BaseModule):
         self.tcm = self.tim = None
         if compilation is None:
             return
+        self.vocabulary.check_text()
         tcm = dict(compilation, channels=width, text_dim=self.vocabulary.text_dim)
         self.tcm = MODELS.build(tcm)
         self.tim = TaxonomyInjectionModule(
@@ -292,12 +296,15 @@ class TMTVISHead(BaseModule):
                 out.append(_Prediction(logits, mask_embeds))
             return mask_embeds.detach()
 
-        guide = visit(StageKind.INITIAL, 0, queries)
+        if (StageKind.INITIAL, 0) in wanted:
+            visit(StageKind.INITIAL, 0, queries)
         for index, layer in enumerate(self.transformer_decoder.layers):
             if self.tim is not None:
                 queries, pos = self.tim(index, queries, pos, compiled)
-                injected = visit(StageKind.INJECTED, index, queries)
-                guide = injected if index == 0 else guide
+            if index == 0:
+                guide = visit(StageKind.INJECTED, 0, queries)
+            elif (StageKind.INJECTED, index) in wanted:
+                visit(StageKind.INJECTED, index, queries)
             level = index % len(features.memories)
             memory = features.memories[level]
             keep = _keep(guide, level_features[level])

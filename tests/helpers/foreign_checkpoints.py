@@ -1,0 +1,69 @@
+"""Checkpoints of other projects, as far as their names and shapes go."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from helpers.golden_kit import inventory
+from torch import Tensor
+
+
+def shapes_of(kit: str) -> dict[str, Tensor]:
+    """Return the tensors of a reference model without values (meta device)."""
+    return {
+        key: torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
+        for key, (shape, dtype) in inventory(kit).items()
+    }
+
+
+def tiny(kit: str = "m2fvis_r50", *, rows: int = 41) -> dict[str, Tensor]:
+    """Return the names of a reference model with a few numbers each.
+
+    Args:
+        kit: The reference model.
+        rows: Rows of the classifier, "no object" included.
+    """
+    weights = {}
+    for index, (key, (shape, _)) in enumerate(inventory(kit).items()):
+        size = tuple(min(side, 4) for side in shape)
+        if ".class_embed." in key:
+            size = (rows, *size[1:])
+        weights[key] = torch.arange(float(torch.Size(size).numel())).view(size) + index
+    return weights
+
+
+def with_more_blocks(
+    weights: Mapping[str, Tensor], prefix: str, count: int
+) -> dict[str, Tensor]:
+    """Repeat the last block of a module list, as deeper variants of a backbone do.
+
+    Args:
+        weights: By name.
+        prefix: Of the list, e.g. ``backbone.res4.``.
+        count: Blocks wanted.
+    """
+    pattern = re.compile(re.escape(prefix) + r"(\d+)\.(.+)")
+    found = {key: pattern.fullmatch(key) for key in weights}
+    last = max(int(match[1]) for match in found.values() if match)
+    out = dict(weights)
+    for key, match in found.items():
+        if match and int(match[1]) == last:
+            for block in range(last + 1, count):
+                out[f"{prefix}{block}.{match[2]}"] = weights[key]
+    return out
+
+
+def old_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the tensors of an mmdet 3 model as mmdet 2 had them."""
+    rules: Sequence[tuple[str, str]] = (
+        (r"(pixel_decoder\.encoder\.layers\.\d+)\.self_attn\.", r"\1.attentions.0."),
+        (r"(transformer_decoder\.layers\.\d+)\.cross_attn\.", r"\1.attentions.0."),
+        (r"(transformer_decoder\.layers\.\d+)\.self_attn\.", r"\1.attentions.1."),
+        (r"(coder\.layers\.\d+)\.ffn\.", r"\1.ffns.0."),
+    )
+    out = {}
+    for key, value in weights.items():
+        for pattern, replacement in rules:
+            key = re.sub(pattern, replacement, key)
+        out[key] = value
+    return out

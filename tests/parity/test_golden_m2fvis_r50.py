@@ -1,0 +1,210 @@
+"""The baseline computes what detectron2's Mask2Former-VIS R50 computes.
+
+The reference weights go through the converter; the numbers they must lead to are in
+tests/fixtures/golden. See docs/checkpoints.md for how the kit was made.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from helpers import golden_kit
+from helpers.config_family import load
+from helpers.fixed_points import FixedPoints
+from mmdet.registry import MODELS
+from mmengine.structures import InstanceData
+
+from tmt_vis.checkpoints import SourceCheckpoint, convert
+from tmt_vis.models import clip_features
+from tmt_vis.models.heads import tmt_vis_head
+from tmt_vis.ops import mask_logits
+from tmt_vis.structures import ClipDataSample
+
+KIT = "m2fvis_r50"
+FRAMES = 3
+TOLERANCE = 1e-4
+LAST = 9
+
+
+def gap(ours, name):
+    """Return the largest difference from an array of the kit."""
+    theirs = golden_kit.golden(KIT)[name]
+    ours = np.asarray(ours)
+    assert ours.shape == theirs.shape
+    return np.abs(ours - theirs).max()
+
+
+def mean_std(x):
+    """Return mean and standard deviation over all axes but the first, (N, 2)."""
+    flat = x.flatten(1)
+    return torch.stack([flat.mean(1), flat.std(1, correction=0)], -1)
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Convert, load strictly, and run the kit's clip up to the decoder."""
+    cfg = load("mask2former_vis/mask2former-vis_r50_8xb2-8k_ytvis21").model
+    model = MODELS.build(cfg).eval()
+    source = SourceCheckpoint(golden_kit.reference_weights(KIT))
+    converted = convert(source, source_labels="ytvis21")
+    model.load_state_dict(converted.state_dict, strict=True)
+    points = FixedPoints(golden_kit.fixed_points())
+    model.head.points = model.head.criterion.points = points
+    first = int(golden_kit.golden(KIT)["meta/t0"])
+    with torch.no_grad():
+        clip = golden_kit.frames(FRAMES, first)
+        levels = model.backbone(clip[0])
+        pixels = model.head.pixel_features(levels)
+        features = model.head.clip_features(pixels, FRAMES)
+    return SimpleNamespace(
+        model=model, levels=levels, pixels=pixels, features=features, clip=clip
+    )
+
+
+@pytest.fixture(scope="module")
+def stages(run):
+    return decode(run)
+
+
+@torch.no_grad()
+def decode(run):
+    """Run the decoder: class logits (10, Q, K + 1), masks (10, Q, T, H, W)."""
+    head, features = run.model.head, run.features
+    outputs = head.decode(features, None, head.stages)
+    masks = [mask_logits(o.mask_embeds, features.mask_features)[0] for o in outputs]
+    logits = torch.cat([o.class_logits for o in outputs])
+    return SimpleNamespace(class_logits=logits, masks=torch.stack(masks))
+
+
+def test_backbone(run):
+    steps = {2: (16, 6, 10), 3: (32, 3, 5), 4: (32, 2, 3), 5: (32, 1, 1)}
+    for level, (stage, (c, y, x)) in zip(run.levels, steps.items(), strict=True):
+        sample = level[:, ::c, ::y, ::x]
+        assert gap(sample, f"backbone/res{stage}_sample") < TOLERANCE
+        assert gap(mean_std(level), f"backbone/res{stage}_mean_std") < TOLERANCE
+
+
+def test_pixel_decoder(run):
+    for index, level in enumerate(run.pixels.levels):
+        step = 2**index
+        sample = level[:, ::16, ::step, ::step]
+        assert gap(sample, f"pixel_decoder/memory{index}_sample") < TOLERANCE
+        assert gap(mean_std(level), f"pixel_decoder/memory{index}_mean_std") < TOLERANCE
+    features = run.pixels.mask_features
+    name = "pixel_decoder/mask_features"
+    assert gap(features[:, ::8, ::3, ::3], f"{name}_sample") < TOLERANCE
+    assert gap(mean_std(features), f"{name}_mean_std") < TOLERANCE
+
+
+def test_ten_stages(stages):
+    assert gap(stages.class_logits, "stages/class_logits") < TOLERANCE
+    last, middle = stages.masks[LAST], stages.masks[4]
+    assert gap(last[:, :, ::3, ::3], "last/mask_logits_sample") < TOLERANCE
+    assert gap(middle[:, :, ::6, ::6], "aux4/mask_logits_sample") < TOLERANCE
+    moments = torch.stack([mean_std(masks) for masks in stages.masks])
+    assert gap(moments, "stages/mask_mean_std") < TOLERANCE
+    pixels = stages.masks[0, 0].numel()
+    share = (stages.masks > 0).flatten(2).float().mean(-1)
+    assert gap(share, "stages/mask_fg_fraction") <= 3 / pixels
+
+
+def sample(variant=None):
+    made = ClipDataSample()
+    if variant:
+        made.gt_instances = InstanceData(
+            labels=torch.tensor(golden_kit.LABELS),
+            masks=golden_kit.moving_boxes(FRAMES, variant),
+        )
+    size = golden_kit.SIZE
+    made.set_metainfo(
+        dict(
+            label_space="ytvis21",
+            img_shape=size,
+            ori_shape=size,
+            batch_input_shape=size,
+        )
+    )
+    return made
+
+
+@torch.no_grad()
+def losses(run, variant, monkeypatch):
+    """Compute the unweighted losses (10,) by name, matches (10, N), costs (10, Q, N)."""
+    head, seen = run.model.head, {}
+
+    def spy(name):
+        original = getattr(head.assigner, name)
+
+        def call(*args, **kwargs):
+            seen[name] = original(*args, **kwargs)
+            return seen[name]
+
+        monkeypatch.setattr(head.assigner, name, call)
+
+    spy("assign")
+    spy("clip_costs")
+    named = head.loss(run.features, [sample(variant)])
+    by_stage = {}
+    for name in ("cls", "mask", "dice"):
+        values = [named[f"d{i}.loss_{name}"] for i in range(LAST)]
+        stacked = torch.stack([*values, named[f"loss_{name}"]])
+        by_stage[name] = stacked / head.criterion.loss_weights[name]
+    return by_stage, seen["assign"][0], seen["clip_costs"]
+
+
+@pytest.mark.parametrize("variant", ["A", "B"])
+def test_losses_and_assignments(run, variant, monkeypatch):
+    by_stage, matches, costs = losses(run, variant, monkeypatch)
+    name = f"loss{variant}"
+    assert gap(matches, f"{name}/hungarian_query_of_gt") == 0
+    assert gap(costs, f"{name}/matching_cost") < TOLERANCE
+    for ours, theirs in (("cls", "ce"), ("mask", "mask"), ("dice", "dice")):
+        assert gap(by_stage[ours], f"{name}/loss_{theirs}") < TOLERANCE
+
+
+def test_tracks(run):
+    (predicted,) = run.model.predict(run.clip, [sample()])
+    tracks = predicted.pred_tracks
+    assert gap(tracks.scores, "final/scores") < 1e-5
+    assert gap(tracks.labels, "final/labels") == 0
+    assert gap(tracks.queries, "final/query") == 0
+    areas = np.stack([tube.frame_areas() for tube in tracks.tubes])
+    assert gap(areas, "final/mask_area") <= 10
+
+
+def reverse_levels(monkeypatch, run):
+    memories = run.features.memories[::-1]
+    changed = clip_features.ClipFeatures(run.features.mask_features, memories)
+    monkeypatch.setattr(run, "features", changed)
+
+
+def drop_time_encoding(monkeypatch, run):
+    frame = run.model.head._position(1, (3, 5), torch.device("cpu"))
+    memory = run.features.memories[0]
+    changed = clip_features.Memory(memory.tokens, frame.repeat(1, FRAMES, 1), (3, 5))
+    memories = (changed, *run.features.memories[1:])
+    features = clip_features.ClipFeatures(run.features.mask_features, memories)
+    monkeypatch.setattr(run, "features", features)
+
+
+def move_mask_threshold(monkeypatch, run):
+    keep = tmt_vis_head.keep_from_mask_logits
+    monkeypatch.setattr(
+        tmt_vis_head, "keep_from_mask_logits", lambda logits: keep(logits - 0.1)
+    )
+
+
+@pytest.mark.parametrize(
+    "mutate", [reverse_levels, drop_time_encoding, move_mask_threshold]
+)
+def test_the_kit_sees_a_changed_decoder(run, mutate, monkeypatch):
+    mutate(monkeypatch, run)
+    assert gap(decode(run).class_logits, "stages/class_logits") > 100 * TOLERANCE
+
+
+def test_the_kit_sees_another_bce_normaliser(run, monkeypatch):
+    monkeypatch.setattr(run.model.head.criterion, "mmdet_bce_scale", True)
+    by_stage, _, _ = losses(run, "A", monkeypatch)
+    assert gap(by_stage["mask"] / FRAMES, "lossA/loss_mask") < TOLERANCE
+    assert gap(by_stage["mask"], "lossA/loss_mask") > 1

@@ -1,0 +1,249 @@
+"""Every name of a foreign checkpoint finds its place, and every place its name."""
+
+import copy
+
+import pytest
+import torch
+from helpers.config_family import build_model, load
+from helpers.foreign_checkpoints import old_mmdet, shapes_of, with_more_blocks
+from mmdet.models.layers import PatchMerging
+
+from tmt_vis.checkpoints import (
+    KeyMapError,
+    SourceCheckpoint,
+    UnknownArchitectureError,
+    convert,
+)
+from tmt_vis.checkpoints.backbone_keys import merging_order
+
+BASELINE = "mask2former_vis/mask2former-vis_r50_8xb2-8k_ytvis21"
+BUFFERS = ("num_batches_tracked", "taxonomy_json")
+
+
+def our_shapes(backbone="r50"):
+    """Return name -> shape of the baseline with some backbone."""
+    cfg = copy.deepcopy(load(BASELINE).model)
+    if backbone != "r50":
+        other = load(f"tmt_vis/tmt-vis_{backbone}_8xb2-16k_ytvis19-ovis-uvo").model
+        cfg.backbone = other.backbone
+        cfg.head.pixel_decoder.in_channels = other.head.pixel_decoder.in_channels
+    state = build_model(cfg).state_dict()
+    return {k: tuple(v.shape) for k, v in state.items() if not k.endswith(BUFFERS)}
+
+
+def converted_shapes(weights, **kwargs):
+    result = convert(SourceCheckpoint(weights), **kwargs)
+    return {k: tuple(v.shape) for k, v in result.state_dict.items()}, result
+
+
+@pytest.mark.parametrize(
+    "kit, backbone", [("m2fvis_r50", "r50"), ("m2fvis_swint", "swin-t-p4-w7-224")]
+)
+def test_every_key_and_shape(kit, backbone):
+    shapes, result = converted_shapes(shapes_of(kit))
+    assert shapes == our_shapes(backbone)
+    assert result.ignored == ("criterion.empty_weight",)
+
+
+@pytest.mark.parametrize(
+    "kit, deeper, backbone",
+    [
+        ("m2fvis_r50", ("backbone.res4.", 23), "r101"),
+        ("m2fvis_swint", ("backbone.layers.2.blocks.", 18), "swin-s-p4-w7-224"),
+    ],
+)
+def test_every_key_of_deeper_backbones(kit, deeper, backbone):
+    # Swin-B and Swin-L have the names of Swin-S.
+    shapes, _ = converted_shapes(with_more_blocks(shapes_of(kit), *deeper))
+    assert shapes == our_shapes(backbone)
+
+
+def test_swin_without_the_constant_index():
+    weights = shapes_of("m2fvis_swint")
+    kept = {k: v for k, v in weights.items() if "position_index" not in k}
+    shapes, _ = converted_shapes(kept)
+    assert len(kept) == len(weights) - 12
+    left_out = our_shapes("swin-t-p4-w7-224").keys() - shapes.keys()
+    assert len(left_out) == 12 and all("position_index" in key for key in left_out)
+
+
+def test_projected_levels():
+    weights = shapes_of("m2fvis_r50")
+    for level in range(3):
+        for leaf in ("weight", "bias"):
+            key = f"sem_seg_head.predictor.input_proj.{level}.{leaf}"
+            weights[key] = torch.zeros(1)
+    shapes, _ = converted_shapes(weights)
+    extra = shapes.keys() - our_shapes().keys()
+    assert extra == {
+        f"head.decoder_input_projs.{level}.{leaf}"
+        for level in range(3)
+        for leaf in ("weight", "bias")
+    }
+
+
+def test_names_of_older_detectron2_files():
+    weights = shapes_of("m2fvis_r50")
+    old = {
+        key.replace("sem_seg_head.pixel_decoder.", "sem_seg_head.").replace(
+            "query_feat", "static_query"
+        ): value
+        for key, value in weights.items()
+    }
+    assert old.keys() != weights.keys()
+    assert converted_shapes(old)[0] == our_shapes()
+
+
+def mmdet_shapes(prefix):
+    state = build_model(load(BASELINE).model).state_dict()
+    return {
+        key.replace("head.", prefix, 1): value
+        for key, value in state.items()
+        if not key.endswith("taxonomy_json")
+    }
+
+
+@pytest.mark.parametrize("prefix", ["panoptic_head.", "track_head."])
+@pytest.mark.parametrize("rename", [dict, old_mmdet])
+def test_mmdet_files(prefix, rename):
+    weights = mmdet_shapes(prefix)
+    renamed = rename(weights)
+    assert (renamed.keys() == weights.keys()) == (rename is dict)
+    shapes, result = converted_shapes(renamed)
+    assert shapes == our_shapes()
+    assert len(result.ignored) == 53
+    assert all(key.endswith("num_batches_tracked") for key in result.ignored)
+
+
+def test_old_mmdet_attentions_are_not_swapped():
+    key = "panoptic_head.transformer_decoder.layers.4.{}.attn.in_proj_bias"
+    weights = mmdet_shapes("panoptic_head.")
+    weights[key.format("cross_attn")] = torch.ones(2)
+    weights[key.format("self_attn")] = torch.zeros(3)
+    old = old_mmdet(weights)
+    assert len(old[key.format("attentions.0")]) == 2
+    shapes, _ = converted_shapes(old)
+    ours = "head.transformer_decoder.layers.4.{}.attn.in_proj_bias"
+    assert shapes[ours.format("cross_attn")] == (2,)
+    assert shapes[ours.format("self_attn")] == (3,)
+
+
+def test_a_missing_tensor_is_named():
+    weights = shapes_of("m2fvis_r50")
+    del weights["backbone.res3.2.conv1.norm.bias"]
+    with pytest.raises(KeyMapError, match=r"lacks 1 of 557 .*res3\.2\.conv1\.norm"):
+        convert(SourceCheckpoint(weights))
+
+
+def test_a_tensor_without_a_place_is_named_and_can_be_ignored():
+    weights = shapes_of("m2fvis_r50") | {"sem_seg_head.predictor.x": torch.zeros(1)}
+    with pytest.raises(KeyMapError, match=r"1 tensors .*predictor\.x.*--ignore"):
+        convert(SourceCheckpoint(weights))
+    shapes, result = converted_shapes(weights, ignore=[r".*\.x"])
+    assert shapes == our_shapes()
+    assert "sem_seg_head.predictor.x" in result.ignored
+
+
+def test_a_name_in_old_and_new_form():
+    weights = shapes_of("m2fvis_r50")
+    query = weights["sem_seg_head.predictor.query_feat.weight"]
+    weights["sem_seg_head.predictor.static_query.weight"] = query
+    with pytest.raises(KeyMapError, match="twice"):
+        convert(SourceCheckpoint(weights))
+
+
+ALL_OF_MASK2FORMER_AND = {
+    "GenVIS": ["vita_module.query_feat.weight", "vita_module.pre_query_embed_k.bias"],
+    "VITA": ["vita_module.fq_pos.weight"],
+    "DVIS": ["tracker.transformer_ffn_layers.0.norm.weight"],
+}
+NOTHING_BUT = {
+    "IDOL": ["detr.detr.query_embed.weight", "detr.reid_embed_head.layers.0.weight"],
+    "SeqFormer": ["detr.detr.transformer.decoder.layers.0.time_attention_weights.bias"],
+    "Mask R-CNN": ["roi_heads.box_head.fc1.weight"],
+    "without a Mask2Former head": ["layer4.0.conv1.weight", "fc.weight"],
+    "a Swin": ["layers.0.blocks.0.attn.qkv.weight", "head.weight"],
+    "this project": ["head.vocabulary.taxonomy_json"],
+    r"has tensors such as \['conv.weight'\]": ["conv.weight"],
+}
+
+
+@pytest.mark.parametrize("name", [*ALL_OF_MASK2FORMER_AND, *NOTHING_BUT])
+def test_other_architectures_are_named(name):
+    extended = name in ALL_OF_MASK2FORMER_AND
+    keys = (ALL_OF_MASK2FORMER_AND | NOTHING_BUT)[name]
+    weights = shapes_of("m2fvis_r50") if extended else {}
+    weights |= {key: torch.zeros(1) for key in keys}
+    with pytest.raises(UnknownArchitectureError, match=name):
+        convert(SourceCheckpoint(weights))
+
+
+def test_another_architecture_than_asked_for():
+    weights = shapes_of("m2fvis_r50")
+    with pytest.raises(UnknownArchitectureError, match="names of detectron2's"):
+        convert(SourceCheckpoint(weights), arch="mmdet-mask2former")
+    with pytest.raises(UnknownArchitectureError, match="must be auto or one of"):
+        convert(SourceCheckpoint(weights), arch="resnet")
+
+
+@pytest.mark.parametrize(
+    "arch, rows, recorded",
+    [
+        ("auto", 41, "mask2former-vis or minvis"),
+        ("auto", 81, "mask2former"),
+        ("auto", 134, "mask2former"),
+        ("minvis", 26, "minvis"),
+    ],
+)
+def test_what_is_recorded_as_architecture(arch, rows, recorded):
+    weights = shapes_of("m2fvis_r50")
+    weights["sem_seg_head.predictor.class_embed.bias"] = torch.zeros(rows)
+    _, result = converted_shapes(weights, arch=arch)
+    assert result.meta["source"]["architecture"] == recorded
+
+
+class OfficialPatchMerging(torch.nn.Module):
+    """Patch merging as the Swin paper's code states it: concatenate, norm, reduce."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = torch.nn.LayerNorm(4 * channels)
+        self.reduction = torch.nn.Linear(4 * channels, 2 * channels, bias=False)
+
+    def forward(self, x):
+        """Merge (B, H, W, C), padded to even sides."""
+        _, height, width, _ = x.shape
+        x = torch.nn.functional.pad(x, (0, 0, 0, width % 2, 0, height % 2))
+        # (row, column): below comes before right.
+        order = ((0, 0), (1, 0), (0, 1), (1, 1))
+        neighbours = [x[:, row::2, column::2] for row, column in order]
+        return self.reduction(self.norm(torch.cat(neighbours, -1)))
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 7)])
+def test_patch_merging_after_reordering(size):
+    torch.manual_seed(0)
+    official, ours = OfficialPatchMerging(3), PatchMerging(3, 6)
+    for parameter in official.norm.parameters():
+        torch.nn.init.normal_(parameter)
+    state = official.state_dict()
+    ours.load_state_dict({key: merging_order(value) for key, value in state.items()})
+    x = torch.randn(2, *size, 3)
+    expected = official(x).flatten(1, 2)
+    merged, _ = ours(x.flatten(1, 2), size)
+    torch.testing.assert_close(merged, expected)
+    ours.load_state_dict(state)
+    assert (ours(x.flatten(1, 2), size)[0] - expected).abs().max() > 0.1
+
+
+def test_patch_merging_is_reordered_and_nothing_else():
+    weights = {
+        key: torch.rand(value.shape) if ".downsample." in key else value
+        for key, value in shapes_of("m2fvis_swint").items()
+    }
+    state = convert(SourceCheckpoint(weights)).state_dict
+    for stage in range(3):
+        for leaf in ("reduction.weight", "norm.weight", "norm.bias"):
+            theirs = weights[f"backbone.layers.{stage}.downsample.{leaf}"]
+            ours = state[f"backbone.stages.{stage}.downsample.{leaf}"]
+            assert torch.equal(ours, merging_order(theirs))
