@@ -25,6 +25,7 @@ from demo_pictures import (
     write_input_video,
     write_plots,
 )
+
 from tmt_vis import VISInferencer
 
 ROOT = Path(__file__).resolve().parents[1]

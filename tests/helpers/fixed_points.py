@@ -1,6 +1,7 @@
 """A point sampler that always draws the same points, for comparing implementations."""
 
 import torch
+
 from tmt_vis.ops import PointSampler
 
 

@@ -5,6 +5,7 @@ import copy
 import torch
 from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
+
 from tmt_vis.structures import ClipDataSample
 
 CHANNELS = 32

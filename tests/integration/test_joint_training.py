@@ -8,6 +8,7 @@ import torch
 from helpers.tiny_run import Killed, make_sprites, run_cfg
 from mmengine.config import Config
 from mmengine.runner import Runner
+
 from tmt_vis.taxonomy import Taxonomy
 
 ITERS = 5

@@ -156,6 +156,8 @@ class _FeatureBuffer:
         )
 
     def _latest(self, parts: Sequence[Tensor]) -> Tensor:
-        # A copy has other strides, and with them the last bits of what follows.
-        joined = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return joined[-self._length :]
+        # The last bits of what follows depend on strides and alignment, so this is
+        # laid out as in model.predict: the chunk itself, or a fresh tensor.
+        surplus = max(0, sum(map(len, parts)) - self._length)
+        first, *rest = parts
+        return torch.cat([first[surplus:], *rest]) if rest else first

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
+
 from tmt_vis.assigners import TaxoHungarianAssigner, bce_cost, dice_cost
 from tmt_vis.losses import restrict_logits
 from tmt_vis.ops import PointSampler, clip_generator, mask_logits, sample_points

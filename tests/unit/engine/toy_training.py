@@ -170,9 +170,10 @@ def _release_workers(runner):
     Left to the garbage collector, which finalises their queues first, they do not hear
     of it, and torch waits 5 s for each, in whichever test comes next.
     """
-    if not isinstance(runner.train_loop, dict):
-        runner.train_loop.dataloader_iterator = None
-        runner.train_dataloader._iterator = None
+    loop = runner._train_loop
+    if not isinstance(loop, dict):  # still a config if it could not be built
+        loop.dataloader_iterator = None
+        loop.dataloader._iterator = None
 
 
 _run_numbers = itertools.count()

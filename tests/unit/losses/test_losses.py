@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from tmt_vis.losses import (
     SetCriterion,
     StageKind,

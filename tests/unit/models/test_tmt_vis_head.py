@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.tiny_model import build, head_cfg, samples
 from mmdet.registry import MODELS
+
 from tmt_vis.models import CheckpointTaxonomyError
 
 SHAPES = [(1, 1), (1, 5), (2, 2), (3, 2)]
@@ -139,9 +140,7 @@ def test_label_space_without_any_text_is_refused(tmp_path):
     path.write_text(json.dumps(dict(name="blobs", categories=[category])))
     with pytest.raises(ValueError, match=r"\['blobs'\] have none; give a category"):
         MODELS.build(head_cfg(label_spaces=("ytvis19", str(path))))
-    MODELS.build(
-        head_cfg(label_spaces=("ytvis19", str(path)), taxonomy_modules=False)
-    )
+    MODELS.build(head_cfg(label_spaces=("ytvis19", str(path)), taxonomy_modules=False))
 
 
 def test_unsupervised_score_is_a_plain_dot_product():

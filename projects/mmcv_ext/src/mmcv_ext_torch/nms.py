@@ -1,7 +1,6 @@
 """Greedy non-maximum suppression with mmcv's pixel offset."""
 
 import torch
-import torchvision
 from torch import Tensor
 
 
@@ -24,4 +23,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) ->
     boxes, scores = boxes.to(dtype), scores.to(dtype)
     if offset:
         boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
+    # Here: it imports torch._dynamo, two seconds of every process that never calls it.
+    import torchvision
+
     return torchvision.ops.nms(boxes, scores, iou_threshold)

@@ -4,11 +4,23 @@ The two libraries compute the same numbers, including the meaning of `aligned` a
 `sampling_ratio = 0`; torchvision has average pooling only.
 """
 
+from types import ModuleType
+
 import torch
-import torchvision  # noqa: F401  (registers torch.ops.torchvision)
 from torch import Tensor
 
 _AVERAGE = 1
+
+
+def _torchvision_ops() -> ModuleType:
+    """Return torch.ops.torchvision.
+
+    Imported on the first call: torchvision imports torch._dynamo, two seconds of every
+    process, and most never pool a region.
+    """
+    import torchvision  # noqa: F401  (registers the operators)
+
+    return torch.ops.torchvision
 
 
 def _require_average(pool_mode: int) -> None:
@@ -54,7 +66,7 @@ def roi_align_forward(
     """
     _require_average(pool_mode)
     dtype = torch.promote_types(input.dtype, torch.float32)
-    pooled = torch.ops.torchvision.roi_align(
+    pooled = _torchvision_ops().roi_align(
         input.to(dtype),
         rois.to(dtype),
         spatial_scale,
@@ -101,7 +113,7 @@ def roi_align_backward(
     _require_average(pool_mode)
     dtype = torch.promote_types(grad_output.dtype, torch.float32)
     batch, channels, height, width = grad_input.shape
-    grad = torch.ops.torchvision._roi_align_backward(
+    grad = _torchvision_ops()._roi_align_backward(
         grad_output.to(dtype),
         rois.to(dtype),
         spatial_scale,
