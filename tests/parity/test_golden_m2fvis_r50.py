@@ -130,7 +130,7 @@ def sample(variant=None):
 
 @torch.no_grad()
 def losses(run, variant, monkeypatch):
-    """Compute the unweighted losses (10,) by name, matches (10, N), costs (10, Q, N)."""
+    """Return unweighted losses (10,) by name, matches (10, N), costs (10, Q, N)."""
     head, seen = run.model.head, {}
 
     def spy(name):

@@ -37,7 +37,10 @@ def _reference_cost(logits, embeds, features, target):
     points = POINTS.matching_points(
         masks.device, clip_generator(target.seed, masks.device)
     )
-    read = lambda m: sample_points(m, points.expand(len(m), -1, -1)).flatten(1)
+
+    def read(maps):
+        return sample_points(maps, points.expand(len(maps), -1, -1)).flatten(1)
+
     queries, truth = read(masks), read(target.masks.float())
     cost = torch.empty(len(queries), len(truth))
     for q, x in enumerate(queries):
