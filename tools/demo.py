@@ -19,8 +19,10 @@ from pathlib import Path
 
 import torch
 from demo_pictures import (
+    FPS,
     ValSplit,
     write_contact_sheet,
+    write_datasets_gif,
     write_gif,
     write_input_video,
     write_plots,
@@ -39,9 +41,19 @@ DATASETS = {
         "uvo/uvo_videos_dense_frames",
     ),
 }
+ARTEFACTS = {
+    "metrics.json": "all metrics, and the seconds of each step",
+    "datasets.gif": "predictions on one video of each dataset",
+    "contact_sheet.png": "ground truth over prediction",
+    "video.mp4": "tracks found in a video file (also video.gif, video.json)",
+    "taxonomy.png": "the categories TCM compiled for that video",
+    "losses.png": "loss curves",
+    "ap50.png": "AP50 per dataset",
+    "train": "checkpoint and training log",
+}
 METRICS = ("AP", "AP50", "AP75", "AR1", "AR10")
 SCORE_THR = 0.5
-FPS = 6.0
+MAX_IOU = 0.5
 _TRAIN_LINE = re.compile(
     r"Iter\(train\) \[ *(\d+)/(\d+)\].*?eta: (\S+).*?time: (\S+).*? loss: (\S+)"
 )
@@ -135,6 +147,9 @@ def main() -> None:
     steps.say("pictures", f"(this script) -> {OUT}")
     metrics = newest_metrics(OUT / "test")
     write_contact_sheet(OUT / "contact_sheet.png", splits(), score_thr=SCORE_THR)
+    write_datasets_gif(
+        OUT / "datasets.gif", splits(), score_thr=SCORE_THR, max_iou=MAX_IOU
+    )
     write_gif(OUT / "video.gif", OUT / "video.mp4", fps=FPS)
     write_plots(OUT, train_dir=OUT / "train", metrics=metrics, prediction=prediction)
     steps.seconds["pictures"] = time.monotonic() - pictures
@@ -167,7 +182,7 @@ def infer_video(steps: Steps, checkpoint: Path) -> dict[str, object]:
     source = write_input_video(OUT / "input.mp4", splits()[1], fps=FPS)
     infer = ["python", "tools/infer.py", str(OUT / "input.mp4"), "--config", CONFIG]
     infer += ["--checkpoint", str(checkpoint), "--label-space", "ovis"]
-    infer += ["--score-thr", str(SCORE_THR), "--max-iou", "0.5"]
+    infer += ["--score-thr", str(SCORE_THR), "--max-iou", str(MAX_IOU)]
     infer += ["--out-video", str(OUT / "video.mp4")]
     infer += ["--out-json", str(OUT / "video.json"), "--overwrite"]
     steps.run("infer", infer)
@@ -215,10 +230,8 @@ def report(metrics: dict[str, float], seconds: dict[str, float]) -> None:
         values = [100 * metrics[f"{name}/{metric}"] for metric in METRICS]
         print(f"{name:<10}" + "".join(f"{value:8.1f}" for value in values))
     print("\nartefacts:")
-    for name in ("metrics.json", "video.mp4", "video.gif", "contact_sheet.png"):
-        print(f"  {OUT / name}")
-    for name in ("losses.png", "ap50.png", "taxonomy.png"):
-        print(f"  {OUT / name}")
+    for name, what in ARTEFACTS.items():
+        print(f"  {OUT / name!s:<36} {what}")
     print(f"\n{seconds['all']:.0f} s in all, without the installation")
 
 

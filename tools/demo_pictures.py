@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tmt_vis.evaluation import tube_iou
 from tmt_vis.structures import TubeRLE
 from tmt_vis.visualization import (
     SheetVideo,
@@ -22,6 +23,8 @@ from tmt_vis.visualization import (
     write_image,
     write_video,
 )
+
+FPS = 6.0  # of the generated videos
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,11 @@ def _blocks(split: ValSplit, score_thr: float, count: int) -> Iterable[SheetVide
 
 
 def _draw(
-    frames: list[np.ndarray], tracks: list[dict], video: dict, names: dict[int, str]
+    frames: list[np.ndarray],
+    tracks: list[dict],
+    video: dict,
+    names: dict[int, str],
+    zoom: int | None = None,
 ) -> list[np.ndarray]:
     mine = [t for t in tracks if t["video_id"] == video["id"]]
     height, width = frames[0].shape[:2]
@@ -97,7 +104,7 @@ def _draw(
         TrackLabel(i + 1, names[t["category_id"]], t.get("score"))
         for i, t in enumerate(mine)
     ]
-    return list(draw_video(frames, tubes, labels))
+    return list(draw_video(frames, tubes, labels, zoom=zoom))
 
 
 def write_input_video(path: Path, split: ValSplit, *, fps: float) -> dict[str, Any]:
@@ -121,6 +128,48 @@ def write_input_video(path: Path, split: ValSplit, *, fps: float) -> dict[str, A
     write_video(path, read_frames(split, video), fps=fps)
     name = Path(video["file_names"][0]).parent.name
     return dict(name=name, source_ids=sorted(inside))
+
+
+def write_datasets_gif(
+    path: Path, splits: Sequence[ValSplit], *, score_thr: float, max_iou: float
+) -> None:
+    """Show the predictions on the first video of each split side by side.
+
+    Args:
+        path: GIF to write.
+        splits: what to show, from left to right.
+        score_thr: tracks below this score are left out.
+        max_iou: tracks that overlap a better one by more are left out.
+    """
+    columns = []
+    for split in splits:
+        content = json.loads(split.ann_file.read_text())
+        video = content["videos"][0]
+        tracks = [
+            result
+            for result in json.loads(split.results.read_text())
+            if result["video_id"] == video["id"] and result["score"] >= score_thr
+        ]
+        names = {c["id"]: c["name"] for c in content["categories"]}
+        kept = _without_repeats(tracks, video, max_iou)
+        frames = read_frames(split, video)
+        columns.append(_draw(frames, kept, video, names, zoom=2))
+    write_video(path, [np.hstack(row) for row in zip(*columns, strict=True)], fps=FPS)
+
+
+def _without_repeats(
+    tracks: Sequence[dict], video: dict, max_iou: float
+) -> list[dict[str, Any]]:
+    """Keep the best of the tracks that overlap, best first."""
+    kept, tubes = [], []
+    for track in sorted(tracks, key=lambda t: -t["score"]):
+        tube = TubeRLE.from_frames(
+            track["segmentations"], video["height"], video["width"]
+        )
+        if tube_iou([tube], tubes).max(initial=0.0) <= max_iou:
+            kept.append(track)
+            tubes.append(tube)
+    return kept
 
 
 def write_gif(path: Path, video: Path, *, fps: float) -> None:

@@ -1,25 +1,18 @@
 """Train jointly, validate per dataset, stop anywhere, go on: the same run."""
 
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 import torch
 from helpers.tiny_run import Killed, make_sprites, run_cfg
-from mmengine.config import Config
 from mmengine.runner import Runner
 
 from tmt_vis.taxonomy import Taxonomy
 
 ITERS = 5
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_config_text():
-    """Skip yapf, which formats the config into every checkpoint for 0.5 s."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Config, "pretty_text", property(lambda self: repr(dict(self))))
-        yield
+_RUNS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +21,8 @@ def data(tmp_path_factory) -> Path:
 
 
 def _train(cfg) -> Runner:
-    # A name per run: mmengine keeps one message hub and one logger per name.
-    cfg.experiment_name = Path(cfg.work_dir).name
+    # A name per run: mmengine keeps one message hub, logger and visualizer per name.
+    cfg.experiment_name = f"{Path(cfg.work_dir).name}_{next(_RUNS)}"
     runner = Runner.from_cfg(cfg)
     runner.train()
     return runner

@@ -1,34 +1,16 @@
 """Two gloo processes through tools/train.py equal one with the same global batch."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 from helpers.tiny_model import build
-from helpers.tiny_run import ROOT, make_sprites, run_cfg
+from helpers.tiny_run import make_sprites, run_cfg
+from helpers.two_ranks import run_two_ranks
 from mmengine.runner import Runner
 
 ITERS = 2
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _launch(config: Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-port", str(_free_port()), str(ROOT / "tools/train.py")]
-    command += [str(config), "--launcher", "pytorch"]
-    paths = [str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def _last_scalars(work_dir: Path) -> dict[str, float]:
@@ -36,7 +18,7 @@ def _last_scalars(work_dir: Path) -> dict[str, float]:
     return json.loads(path.read_text().splitlines()[-1])
 
 
-def test_gradients_and_ap_equal_one_process(tmp_path):
+def test_gradients_and_ap_equal_one_process(tmp_path, load_tool):
     data = make_sprites(tmp_path)
     # From a file, because Runner.train() draws initial weights once more.
     start = build().state_dict()
@@ -48,8 +30,10 @@ def test_gradients_and_ap_equal_one_process(tmp_path):
         cfg.load_from = str(tmp_path / "start.pth")
         configs[name] = cfg
     Runner.from_cfg(configs["one"]).train()
-    configs["two"].dump(tmp_path / "two.py")
-    _launch(tmp_path / "two.py")
+    configs["two"].dump(tmp_path / "two.json")
+    argv = [str(tmp_path / "two.json"), "--launcher", "pytorch"]
+    ranks = run_two_ranks(partial(load_tool("train").main, argv))
+    assert ranks == ["done", "done"]
 
     ours = torch.load(tmp_path / "one" / f"iter_{ITERS}.pth", weights_only=True)
     theirs = torch.load(tmp_path / "two" / f"iter_{ITERS}.pth", weights_only=True)

@@ -121,7 +121,7 @@ _OTHERS = (
     (r"decode_head\.transformer_decoder\.", "mmsegmentation's Mask2Former"),
     (r"roi_heads?\.", "a detector with RoI heads, e.g. Mask R-CNN"),
     (r"head\.(vocabulary|pixel_decoder)\.", "a checkpoint of this project"),
-    (r"(backbone\.)?layer4\.\d+\.", "a ResNet without a Mask2Former head"),
+    (r"(backbone\.)?(layer4|res5)\.\d+\.", "a ResNet without a Mask2Former head"),
     (r"(backbone\.)?(layers|stages)\.\d+\.blocks\.", "a Swin without such a head"),
 )
 

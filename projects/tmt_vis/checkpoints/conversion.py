@@ -19,6 +19,8 @@ from .reading import SourceCheckpoint
 _CLASSIFIER = "head.cls_embed"
 # Where the head keeps its joint taxonomy, so that a checkpoint knows its categories.
 _TAXONOMY = "head.vocabulary.taxonomy_json"
+# Categories of the published models: COCO instance and panoptic; OVIS, YouTube-VIS.
+_IMAGE_ROWS, _VIDEO_ROWS = (80, 133), (25, 40)
 
 
 @dataclass(frozen=True)
@@ -103,14 +105,15 @@ def _remapped(
 
 
 def _names(layout: Layout, arch: str, num_rows: int) -> list[str]:
-    """List the architectures the file may be: MinVIS and Mask2Former-VIS look alike."""
+    """List the architectures the file may be; categories tell images from videos."""
     if arch != "auto":
         return [arch]
     names = [name for name, other in LAYOUTS.items() if other is layout]
-    if len(names) == 1:
-        return names
-    for_images = num_rows in (80, 133)
-    return [name for name in names if (name == "mask2former") == for_images]
+    if len(names) > 1 and num_rows in _IMAGE_ROWS:
+        return ["mask2former"]
+    if len(names) > 1 and num_rows in _VIDEO_ROWS:
+        names.remove("mask2former")
+    return names
 
 
 def _provenance(source: SourceCheckpoint, architectures: list[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Checkpoints without pickled classes."""
 
+from types import FunctionType
 from typing import Any
 
 from mmdet.registry import HOOKS
@@ -37,7 +38,10 @@ class PlainCheckpointHook(Hook):
             PlainDataError: names the key of a value that has no plain form.
         """
         for key in checkpoint:
-            checkpoint[key] = to_plain(checkpoint[key], key)
+            state = checkpoint[key]
+            if key == "param_schedulers":
+                state = _without_functions(state)
+            checkpoint[key] = to_plain(state, key)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Restore the values `before_save_checkpoint` converted, in place.
@@ -48,3 +52,19 @@ class PlainCheckpointHook(Hook):
         """
         for key in checkpoint:
             checkpoint[key] = from_plain(checkpoint[key])
+
+
+def _without_functions(state: Any) -> Any:
+    """Drop the functions of scheduler states (OneCycleLR keeps its curve there).
+
+    They are code, not state: the scheduler that loads the rest has its own.
+    """
+    if isinstance(state, dict):
+        return {
+            key: _without_functions(value)
+            for key, value in state.items()
+            if not isinstance(value, FunctionType)
+        }
+    if isinstance(state, list):
+        return [_without_functions(value) for value in state]
+    return state

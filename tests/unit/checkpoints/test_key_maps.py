@@ -192,6 +192,7 @@ def test_another_architecture_than_asked_for():
         ("auto", 41, "mask2former-vis or minvis"),
         ("auto", 81, "mask2former"),
         ("auto", 134, "mask2former"),
+        ("auto", 151, "mask2former or mask2former-vis or minvis"),
         ("minvis", 26, "minvis"),
     ],
 )

@@ -99,9 +99,7 @@ def test_from_the_command_line(tool, repo_root, capsys):
     rooms = {row[0]: row[1:] for row in rows if row[0] in (*tool.ROOMS, "all")}
     assert {"backbone", "pixel decoder", "tcm", "tim", "all"} <= set(rooms)
     for column in range(4):
-        values = {
-            name: float(row[column].replace(",", "")) for name, row in rooms.items()
-        }
+        values = {k: float(row[column].replace(",", "")) for k, row in rooms.items()}
         total = values.pop("all")
         assert total == pytest.approx(sum(values.values()), abs=0.05) and total > 0
 

@@ -104,7 +104,7 @@ def test_code_in_a_file_does_not_run(tmp_path, save):
     if save == "torch":
         torch.save({"model": ARRAYS, "x": Trap(sprung)}, path)
     else:
-        content = pickle.dumps({"model": ARRAYS, "x": Trap(sprung)})
+        content = pickle.dumps({"model": ARRAYS, "x": Trap(sprung)}, protocol=2)
         if save == "nested":  # inside the bytes of a tensor's storage
             content = pickle.dumps({"model": {"w": StorageTrap(content)}})
         path.write_bytes(content)

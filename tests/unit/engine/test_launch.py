@@ -1,14 +1,13 @@
 """tools/train.py and tools/test.py: options, and two processes without a GPU."""
 
-import multiprocessing
 import os
-import socket
 import subprocess
 import sys
 from functools import partial
 
 import pytest
 import torch
+from helpers.two_ranks import free_port, run_two_ranks
 from mmdet.registry import MODELS
 from toy_training import ToyModel, toy_config, with_validation
 
@@ -83,38 +82,6 @@ class RankModel(ToyModel):
         if self.calls == 2 and os.environ["RANK"] == "1":
             losses["loss_a"] = losses["loss_a"] * float("nan")
         return losses
-
-
-def free_port():
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
-
-
-def _rank_main(environment, main, connection):
-    os.environ.update(environment)
-    try:
-        main()
-        connection.send("done")
-    except Exception as error:
-        connection.send(f"{type(error).__name__}: {error}")
-
-
-def run_two_ranks(main):
-    """Call main() in two forked processes that see torchrun's environment."""
-    context, port = multiprocessing.get_context("fork"), str(free_port())
-    ranks = []
-    for rank in ("0", "1"):
-        environment = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE="2")
-        environment.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_rank_main, args=(environment, main, sender))
-        process.start()
-        ranks.append((process, receiver))
-    outcomes = [pipe.recv() if pipe.poll(120) else "no answer" for _, pipe in ranks]
-    for process, _ in ranks:
-        process.join(10)
-    return outcomes
 
 
 needs_cpu_only = pytest.mark.skipif(

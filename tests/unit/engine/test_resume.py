@@ -50,6 +50,18 @@ def test_resume_without_a_configured_seed(tmp_path):
     assert after == {i: whole[i] for i in (2, 3, 4, 5)}
 
 
+def test_one_cycle_resumes(tmp_path):
+    """Its state holds a function, which no weights-only checkpoint can."""
+    one_cycle = dict(type="OneCycleLR", eta_max=0.1, total_steps=6, by_epoch=False)
+    overrides = dict(param_scheduler=[one_cycle])
+    _, whole = run_training(toy_config(tmp_path / "a", **overrides))
+    run_training(toy_config(tmp_path / "b", **overrides), die_after=3)
+    resumed = toy_config(tmp_path / "b", **overrides)
+    resumed.resume = True
+    _, after = run_training(resumed)
+    assert after == {i: whole[i] for i in (2, 3, 4, 5)}
+
+
 def test_losses_depend_on_the_seed(unbroken, tmp_path):
     _, log = run_training(toy_config(tmp_path, seed=4, max_iters=1))
     assert log[0] != unbroken[0][0]

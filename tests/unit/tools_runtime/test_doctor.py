@@ -115,8 +115,12 @@ def test_text_embeddings(doctor, tmp_path):
     assert finding.status == "ok" and "1 file(s): encoder-01234567" in finding.detail
 
 
-def test_package_is_looked_for_from_another_folder(doctor, tmp_path):
+def test_package_is_looked_for_from_another_folder(doctor, tmp_path, monkeypatch):
     # A package in the current folder is no help: mim starts elsewhere.
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "only_here.py").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    assert doctor.check_installed(str(tmp_path), "only_here").status == "broken"
     assert doctor.check_installed(str(tmp_path), "json").status == "ok"
     finding = doctor.check_installed(str(tmp_path), "no_such_package")
     assert finding.status == "broken" and "pip install -e ." in finding.remedy
