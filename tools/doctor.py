@@ -28,7 +28,7 @@ DISTRIBUTIONS: dict[str, dict[str, str | None]] = {
 }
 INSTALL = "pip install -r requirements/mminstall.txt"
 PROVIDER = "pip install ./projects/mmcv_ext"
-# From here on a tensor's memory stays with the process; see docs/performance.md.
+# From here on a tensor's memory stays with the process; see docs/installation.md.
 GOOD_MMAP_THRESHOLD = 2**28
 MALLOC_SETTINGS = (
     "MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=34359738368 "

@@ -13,6 +13,7 @@ _base_ = [
 
 data_root = "work_dirs/demo/data/"
 work_dir = "work_dirs/demo/train"
+randomness = dict(seed=0)
 max_iters = 1400
 warmup = 50
 batch_size = 4

@@ -158,7 +158,8 @@ def test_losses_and_assignments(run, variant, monkeypatch):
     by_stage, matches, costs = losses(run, variant, monkeypatch)
     name = f"loss{variant}"
     assert gap(matches, f"{name}/hungarian_query_of_gt") == 0
-    assert gap(costs, f"{name}/matching_cost") < TOLERANCE
+    # Sums of terms up to 50; the reference differs from itself by 5e-5.
+    assert gap(costs, f"{name}/matching_cost") < 5 * TOLERANCE
     for ours, theirs in (("cls", "ce"), ("mask", "mask"), ("dice", "dice")):
         assert gap(by_stage[ours], f"{name}/loss_{theirs}") < TOLERANCE
 

@@ -23,7 +23,6 @@ class Layout:
         marker: A (modernised) key that every file of this layout has.
         modernise: Translates names of older versions of the same code.
         key_map: Names a file whose keys are modern.
-        classifier: Source name of the classifier, without ``.weight``.
         ignored: Patterns of whole keys that carry no weights of the model.
     """
 
@@ -31,7 +30,6 @@ class Layout:
     marker: str
     modernise: Callable[[str], str]
     key_map: Callable[[Weights], KeyMap]
-    classifier: str
     ignored: tuple[str, ...]
 
 
@@ -79,7 +77,6 @@ def _mmdet_layout(model: str, prefix: str) -> Layout:
         marker=f"{prefix}transformer_decoder.post_norm.weight",
         modernise=_modern_mmdet,
         key_map=key_map,
-        classifier=f"{prefix}cls_embed",
         ignored=(r".*\.num_batches_tracked",),
     )
 
@@ -89,7 +86,6 @@ DETECTRON2 = Layout(
     marker="sem_seg_head.predictor.transformer_cross_attention_layers.0.norm.weight",
     modernise=_modern_detectron2,
     key_map=_detectron2_key_map,
-    classifier="sem_seg_head.predictor.class_embed",
     ignored=(
         r"criterion\.empty_weight",
         r"pixel_(mean|std)",

@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.tiny_model import build, head_cfg, samples
 from mmdet.registry import MODELS
+from mmengine.logging import MMLogger
 
 from tmt_vis.models import CheckpointTaxonomyError
 
@@ -316,7 +317,7 @@ def test_wrong_embedding_width_names_the_remedy():
 
 
 @pytest.mark.parametrize("prefix", ["panoptic_head.", "track_head."])
-def test_warm_start_from_mmdet(prefix, caplog):
+def test_warm_start_from_mmdet(prefix, monkeypatch):
     """All of Mask2Former is taken over; its classifier has other rows."""
     source = build(0, taxonomy_modules=False, label_spaces=("coco",))
     state = {
@@ -325,14 +326,31 @@ def test_warm_start_from_mmdet(prefix, caplog):
         if "vocabulary" not in key
     }
     model = build(1)
-    with caplog.at_level("WARNING"):
-        result = model.load_state_dict(state, strict=False)
+    warnings = []
+    logger = MMLogger.get_current_instance()
+    monkeypatch.setattr(logger, "warning", warnings.append)
+    result = model.load_state_dict(state, strict=False)
     assert not result.unexpected_keys
+    assert (
+        "(81, 32), the joint taxonomy needs (46, 32): it is not loaded" in warnings[0]
+    )
     new = ("head.tcm.", "head.tim.", "head.vocabulary.", "head.cls_embed.")
     assert all(key.startswith(new) for key in result.missing_keys)
     a, b = source.state_dict(), model.state_dict()
     key = "head.transformer_decoder.layers.0.cross_attn.attn.in_proj_weight"
     assert torch.equal(a[key], b[key])
+
+
+def test_foreign_classifier_of_the_same_size_is_not_taken_silently(monkeypatch):
+    """Rows of YouTube-VIS 2019 fit into 2021 and mean something else."""
+    state = build(taxonomy_modules=False, label_spaces=("ytvis19",)).state_dict()
+    state = {k: v for k, v in state.items() if "vocabulary" not in k}
+    warnings = []
+    logger = MMLogger.get_current_instance()
+    monkeypatch.setattr(logger, "warning", warnings.append)
+    model = build(1, taxonomy_modules=False, label_spaces=("ytvis21",))
+    model.load_state_dict(state, strict=False)
+    assert "nothing says which categories its rows are" in warnings[0]
 
 
 def test_extra_prediction_cannot_follow_concatenation():

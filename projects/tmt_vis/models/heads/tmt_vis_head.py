@@ -454,22 +454,31 @@ class TMTVISHead(BaseModule):
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        """Drop a foreign classifier with a word about it.
+        """Say what happens to the classifier of a file without a taxonomy.
 
-        mmengine would keep the random classifier as well, and print a shape mismatch
-        among hundreds of lines.
+        mmengine would print a shape mismatch among hundreds of lines, and nothing at
+        all about rows of another order.
         """
-        foreign = f"{prefix}vocabulary.taxonomy_json" not in state_dict
-        for name, own in self.cls_embed.state_dict().items():
-            theirs = state_dict.get(f"{prefix}cls_embed.{name}")
-            if foreign and theirs is not None and theirs.shape != own.shape:
-                state_dict.pop(f"{prefix}cls_embed.{name}")
-                MMLogger.get_current_instance().warning(
-                    f"cls_embed.{name} of the checkpoint has shape "
-                    f"{tuple(theirs.shape)}, the joint taxonomy needs "
-                    f"{tuple(own.shape)}: the classifier starts from scratch"
-                )
+        if f"{prefix}vocabulary.taxonomy_json" not in state_dict:
+            for name, own in self.cls_embed.state_dict().items():
+                self._take_foreign_rows(state_dict, f"{prefix}cls_embed.{name}", own)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    @staticmethod
+    def _take_foreign_rows(state_dict: dict, key: str, own: Tensor) -> None:
+        theirs = state_dict.get(key)
+        if theirs is None:
+            return
+        shapes = f"{key} of the checkpoint has shape {tuple(theirs.shape)}"
+        if theirs.shape != own.shape:
+            state_dict.pop(key)
+            outcome = f"the joint taxonomy needs {tuple(own.shape)}: it is not loaded"
+        else:
+            outcome = (
+                "as here, and nothing says which categories its rows are: they are "
+                "taken in order (tools/convert_checkpoint.py goes by name)"
+            )
+        MMLogger.get_current_instance().warning(f"{shapes}, {outcome}")
 
 
 @torch.no_grad()
