@@ -160,7 +160,8 @@ def train_and_test(steps: Steps, args: argparse.Namespace) -> Path:
     """Make the data, train and test; return the checkpoint."""
     if not (OUT / "data" / "dataset_card.json").exists():
         make = ["python", "tools/make_sprite_vis.py", "--out", str(OUT / "data")]
-        steps.run("data", [*make, "--seed", "0"])
+        # Many more than the default: what limits so short a training is variety.
+        steps.run("data", [*make, "--seed", "0", "--videos", "150"])
     else:
         steps.seconds["data"] = 0.0
         print(f"[1/5] data: kept {OUT / 'data'} (--fresh makes everything anew)")
