@@ -125,7 +125,7 @@ def _blocks(language: str) -> list[str]:
 def test_the_example_of_an_own_dataset_works(tmp_path, monkeypatch):
     (child,), (label_space,) = _blocks("python"), _blocks("json")
     assert len(child.splitlines()) <= 25
-    folder = tmp_path / "data" / "farm"
+    folder = tmp_path / "data" / "ranch"
     folder.mkdir(parents=True)
     (folder / "label_space.json").write_text(json.dumps(json.loads(label_space)))
     file = tmp_path / "child.py"
@@ -136,12 +136,12 @@ def test_the_example_of_an_own_dataset_works(tmp_path, monkeypatch):
     head = build_model(cfg.model).head
     taxonomy = head.vocabulary.taxonomy
     assert taxonomy.num_categories == 106
-    assert taxonomy.names[taxonomy.slot_to_union("farm")[0]] == "dog"
-    assert head.track_decoding.limit("farm") == 10
+    assert taxonomy.names[taxonomy.slot_to_union("ranch")[0]] == "dog"
+    assert head.track_decoding.limit("ranch") == 10
     datasets = cfg.train_dataloader.dataset.datasets
-    assert datasets.farm.pipeline == datasets.ovis.pipeline
-    assert datasets.farm.num_frames == 2 and datasets.farm.data_root == "data/farm/"
-    assert cfg.val_dataloader.dataset.datasets.farm.test_mode
+    assert datasets.ranch.pipeline == datasets.ovis.pipeline
+    assert datasets.ranch.num_frames == 2 and datasets.ranch.data_root == "data/ranch/"
+    assert cfg.val_dataloader.dataset.datasets.ranch.test_mode
     assert list(cfg.train_dataloader.sampler.ratios) == list(datasets)
     assert list(cfg.val_evaluator.metrics) == list(datasets)
 

@@ -22,9 +22,9 @@ def _example(title: str) -> str:
 
 
 @pytest.fixture
-def farm(tmp_path, monkeypatch) -> Config:
+def ranch(tmp_path, monkeypatch) -> Config:
     """Write what the page tells the reader to write; return the config."""
-    folder = tmp_path / "data" / "farm"
+    folder = tmp_path / "data" / "ranch"
     folder.mkdir(parents=True)
     for name in ("train.json", "val.json"):
         (folder / name).write_text(_example("annotations"))
@@ -41,24 +41,24 @@ def farm(tmp_path, monkeypatch) -> Config:
     return Config.fromfile(Path("child.py"))
 
 
-def test_the_example_dataset_is_read(farm):
+def test_the_example_dataset_is_read(ranch):
     with DefaultScope.overwrite_default_scope("mmdet"):
-        clip = DATASETS.build(farm.train_dataloader.dataset)[0]
-        video = DATASETS.build(farm.val_dataloader.dataset)[0]
-        (metric,) = EVALUATOR.build(farm.val_evaluator).metrics
+        clip = DATASETS.build(ranch.train_dataloader.dataset)[0]
+        video = DATASETS.build(ranch.val_dataloader.dataset)[0]
+        (metric,) = EVALUATOR.build(ranch.val_evaluator).metrics
     truth = clip["data_samples"].gt_instances
     assert truth.labels.tolist() == [1, 2]  # slots of hen and tractor
     assert truth.present.tolist() == [[True, False], [False, True]]
-    assert video["data_samples"].dataset == "farm" and len(video["inputs"]) == 2
+    assert video["data_samples"].dataset == "ranch" and len(video["inputs"]) == 2
     assert len(metric.annotations.ground_truth[1]) == 2
 
 
-def test_the_example_config_is_consistent(farm):
-    (space,) = farm.model.head.taxonomy.label_spaces
+def test_the_example_config_is_consistent(ranch):
+    (space,) = ranch.model.head.taxonomy.label_spaces
     taxonomy = Taxonomy.from_label_spaces([space])
     assert taxonomy.names == ("collie", "hen", "tractor")
-    assert farm.model.head.test_cfg.max_per_video.farm == 10
-    assert present(farm.train_dataloader.sampler.ratios) == {"farm": 1.0}
-    assert farm.test_dataloader == farm.val_dataloader
+    assert ranch.model.head.test_cfg.max_per_video.ranch == 10
+    assert present(ranch.train_dataloader.sampler.ratios) == {"ranch": 1.0}
+    assert ranch.test_dataloader == ranch.val_dataloader
     joint = Taxonomy.from_label_spaces(["ytvis19", space])
-    assert joint.names[joint.slot_to_union("farm")[0]] == "dog"
+    assert joint.names[joint.slot_to_union("ranch")[0]] == "dog"

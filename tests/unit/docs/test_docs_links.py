@@ -13,7 +13,7 @@ import tmt_vis
 ROOT = Path(__file__).resolve().parents[3]
 SKIPPED = {"build", "dist", "work_dirs"}
 # Files of the example dataset exist on the reader's disk only.
-EXAMPLE = "farm"
+EXAMPLE = "ranch"
 FOLDERS = "configs|docs|projects|requirements|tests|tools"
 FILE = re.compile(rf"(?<![\w./-])(?:{FOLDERS})/[\w./-]*\w\.(?:py|md|txt|json|sh|yml)\b")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
