@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from demo_pictures import (
     FPS,
+    Selection,
     ValSplit,
     write_contact_sheet,
     write_datasets_gif,
@@ -52,8 +53,7 @@ ARTEFACTS = {
     "train": "checkpoint and training log",
 }
 METRICS = ("AP", "AP50", "AP75", "AR1", "AR10")
-SCORE_THR = 0.5
-MAX_IOU = 0.5
+SHOWN = Selection(score_thr=0.5, max_iou=0.5)
 _TRAIN_LINE = re.compile(
     r"Iter\(train\) \[ *(\d+)/(\d+)\].*?eta: (\S+).*?time: (\S+).*? loss: (\S+)"
 )
@@ -146,10 +146,8 @@ def main() -> None:
     pictures = time.monotonic()
     steps.say("pictures", f"(this script) -> {OUT}")
     metrics = newest_metrics(OUT / "test")
-    write_contact_sheet(OUT / "contact_sheet.png", splits(), score_thr=SCORE_THR)
-    write_datasets_gif(
-        OUT / "datasets.gif", splits(), score_thr=SCORE_THR, max_iou=MAX_IOU
-    )
+    write_contact_sheet(OUT / "contact_sheet.png", splits(), SHOWN)
+    write_datasets_gif(OUT / "datasets.gif", splits(), SHOWN)
     write_gif(OUT / "video.gif", OUT / "video.mp4", fps=FPS)
     write_plots(OUT, train_dir=OUT / "train", metrics=metrics, prediction=prediction)
     steps.seconds["pictures"] = time.monotonic() - pictures
@@ -183,7 +181,8 @@ def infer_video(steps: Steps, checkpoint: Path) -> dict[str, object]:
     source = write_input_video(OUT / "input.mp4", splits()[1], fps=FPS)
     infer = ["python", "tools/infer.py", str(OUT / "input.mp4"), "--config", CONFIG]
     infer += ["--checkpoint", str(checkpoint), "--label-space", "ovis"]
-    infer += ["--score-thr", str(SCORE_THR), "--max-iou", str(MAX_IOU)]
+    infer += ["--score-thr", str(SHOWN.score_thr)]
+    infer += ["--max-iou", str(SHOWN.max_iou)]
     infer += ["--out-video", str(OUT / "video.mp4")]
     infer += ["--out-json", str(OUT / "video.json"), "--overwrite"]
     steps.run("infer", infer)

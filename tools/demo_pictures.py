@@ -55,37 +55,71 @@ def read_frames(split: ValSplit, video: dict[str, Any]) -> list[np.ndarray]:
     return frames
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Which tracks a picture shows.
+
+    Args:
+        score_thr: tracks below this score are left out.
+        max_iou: tracks that overlap a better one by more are left out. The demo's
+            model, minutes old, often finds one object with several queries.
+    """
+
+    score_thr: float
+    max_iou: float
+
+    def of(self, results: Sequence[dict], video: dict) -> list[dict[str, Any]]:
+        """Return the tracks of a video, best first."""
+        good = [
+            track
+            for track in results
+            if track["video_id"] == video["id"] and track["score"] >= self.score_thr
+        ]
+        kept, tubes = [], []
+        for track in sorted(good, key=lambda t: -t["score"]):
+            tube = TubeRLE.from_frames(
+                track["segmentations"], video["height"], video["width"]
+            )
+            if tube_iou([tube], tubes).max(initial=0.0) <= self.max_iou:
+                kept.append(track)
+                tubes.append(tube)
+        return kept
+
+
 def write_contact_sheet(
-    path: Path, splits: Sequence[ValSplit], *, score_thr: float, per_dataset: int = 2
+    path: Path,
+    splits: Sequence[ValSplit],
+    selection: Selection,
+    *,
+    per_dataset: int = 2,
 ) -> None:
     """Lay the first videos of each split out, ground truth over prediction.
 
     Args:
         path: PNG to write.
         splits: what to show.
-        score_thr: tracks below this score are left out.
+        selection: which predictions are shown.
         per_dataset: videos of each split.
     """
     blocks = [
-        block for split in splits for block in _blocks(split, score_thr, per_dataset)
+        block for split in splits for block in _blocks(split, selection, per_dataset)
     ]
     write_image(path, contact_sheet(blocks))
 
 
-def _blocks(split: ValSplit, score_thr: float, count: int) -> Iterable[SheetVideo]:
+def _blocks(split: ValSplit, selection: Selection, count: int) -> Iterable[SheetVideo]:
     content = json.loads(split.ann_file.read_text())
     results = json.loads(split.results.read_text())
     names = {c["id"]: c["name"] for c in content["categories"]}
-    truth = content["annotations"]
-    kept = [r for r in results if r["score"] >= score_thr]
     for video in content["videos"][:count]:
         frames = read_frames(split, video)
+        truth = [a for a in content["annotations"] if a["video_id"] == video["id"]]
         yield SheetVideo(
             dataset=split.dataset,
             name=Path(video["file_names"][0]).parent.name,
             strips={
-                "ground truth": _draw(frames, truth, video, names),
-                "prediction": _draw(frames, kept, video, names),
+                "ground truth": _draw(frames, truth, names),
+                "prediction": _draw(frames, selection.of(results, video), names),
             },
         )
 
@@ -93,16 +127,14 @@ def _blocks(split: ValSplit, score_thr: float, count: int) -> Iterable[SheetVide
 def _draw(
     frames: list[np.ndarray],
     tracks: list[dict],
-    video: dict,
     names: dict[int, str],
     zoom: int | None = None,
 ) -> list[np.ndarray]:
-    mine = [t for t in tracks if t["video_id"] == video["id"]]
     height, width = frames[0].shape[:2]
-    tubes = [TubeRLE.from_frames(t["segmentations"], height, width) for t in mine]
+    tubes = [TubeRLE.from_frames(t["segmentations"], height, width) for t in tracks]
     labels = [
         TrackLabel(i + 1, names[t["category_id"]], t.get("score"))
-        for i, t in enumerate(mine)
+        for i, t in enumerate(tracks)
     ]
     return list(draw_video(frames, tubes, labels, zoom=zoom))
 
@@ -131,45 +163,24 @@ def write_input_video(path: Path, split: ValSplit, *, fps: float) -> dict[str, A
 
 
 def write_datasets_gif(
-    path: Path, splits: Sequence[ValSplit], *, score_thr: float, max_iou: float
+    path: Path, splits: Sequence[ValSplit], selection: Selection
 ) -> None:
     """Show the predictions on the first video of each split side by side.
 
     Args:
         path: GIF to write.
         splits: what to show, from left to right.
-        score_thr: tracks below this score are left out.
-        max_iou: tracks that overlap a better one by more are left out.
+        selection: which predictions are shown.
     """
     columns = []
     for split in splits:
         content = json.loads(split.ann_file.read_text())
-        video = content["videos"][0]
-        tracks = [
-            result
-            for result in json.loads(split.results.read_text())
-            if result["video_id"] == video["id"] and result["score"] >= score_thr
-        ]
+        results = json.loads(split.results.read_text())
         names = {c["id"]: c["name"] for c in content["categories"]}
-        kept = _without_repeats(tracks, video, max_iou)
-        frames = read_frames(split, video)
-        columns.append(_draw(frames, kept, video, names, zoom=2))
+        video = content["videos"][0]
+        tracks = selection.of(results, video)
+        columns.append(_draw(read_frames(split, video), tracks, names, zoom=2))
     write_video(path, [np.hstack(row) for row in zip(*columns, strict=True)], fps=FPS)
-
-
-def _without_repeats(
-    tracks: Sequence[dict], video: dict, max_iou: float
-) -> list[dict[str, Any]]:
-    """Keep the best of the tracks that overlap, best first."""
-    kept, tubes = [], []
-    for track in sorted(tracks, key=lambda t: -t["score"]):
-        tube = TubeRLE.from_frames(
-            track["segmentations"], video["height"], video["width"]
-        )
-        if tube_iou([tube], tubes).max(initial=0.0) <= max_iou:
-            kept.append(track)
-            tubes.append(tube)
-    return kept
 
 
 def write_gif(path: Path, video: Path, *, fps: float) -> None:
