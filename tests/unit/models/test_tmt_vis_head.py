@@ -9,6 +9,7 @@ from mmdet.registry import MODELS
 from mmengine.logging import MMLogger
 
 from tmt_vis.models import CheckpointTaxonomyError
+from tmt_vis.models.heads import tmt_vis_head
 
 SHAPES = [(1, 1), (1, 5), (2, 2), (3, 2)]
 
@@ -172,6 +173,25 @@ def test_clips_of_a_batch_do_not_see_each_other(name):
     final = model.head.decode(features, compiled, model.head.stages[-1:])[0]
     final.class_logits[0].sum().backward()
     assert inputs.grad[0].abs().sum() > 0 and inputs.grad[1].abs().sum() == 0
+
+
+def test_each_layer_is_guided_by_the_prediction_in_front_of_it(monkeypatch):
+    """Layer 1 by the injected queries, layer l by the output of layer l - 1."""
+    model = build()
+    guides = []
+
+    def record(mask_embeds, level_features):
+        guides.append(mask_embeds)
+        return keep(mask_embeds, level_features)
+
+    keep = tmt_vis_head._keep
+    monkeypatch.setattr(tmt_vis_head, "_keep", record)
+    inputs, _ = samples()
+    features = model.extract_feat(inputs)
+    compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
+    stages = model.head.decode(features, compiled, model.head.stages)
+    for guide, stage in zip(guides, stages[:-1], strict=True):
+        assert torch.equal(guide, stage.mask_embeds) and not guide.requires_grad
 
 
 def test_frames_of_a_clip_do_see_each_other():
