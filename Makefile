@@ -1,7 +1,8 @@
-# make venv | test | demo | lint
+# make venv | test | demo | compare | lint
 #
 #   make test                     the default suite, in .venv (created when missing)
 #   make test VENV=               the same in the environment that is already active
+#   make compare                  naive joint training against TMT-VIS, in miniature
 #   make demo DEMO_ARGS="..."     tools/demo.py with these arguments
 #   make venv PYTHON=python3.12   choose the interpreter (3.10 to 3.12)
 
@@ -27,7 +28,7 @@ MALLOC_TOP_PAD_ ?= 268435456
 export MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_ MALLOC_TOP_PAD_
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test demo lint
+.PHONY: help venv test demo compare lint
 
 help:
 	@awk '/^#/ { sub(/^# ?/, ""); print; next } { exit }' Makefile
@@ -55,6 +56,9 @@ test: $(STAMP)
 demo: export OMP_NUM_THREADS ?= 1
 demo: $(STAMP)
 	@$(PY) tools/demo.py $(DEMO_ARGS)
+
+compare: $(STAMP)
+	@$(PY) -m experiments.miniature compare
 
 lint: $(STAMP)
 	@$(PY) -m ruff check .

@@ -14,20 +14,16 @@ included. Code in a file is never run. Details: docs/checkpoints.md.
 """
 
 import argparse
-import io
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
 
 from tmt_vis.checkpoints import (
     LAYOUTS,
     CheckpointError,
-    Conversion,
-    SourceCheckpoint,
+    conversion_bytes,
     convert,
+    describe_conversion,
     read_checkpoint,
 )
 from tmt_vis.engine import write_atomically
@@ -70,38 +66,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def describe(source: SourceCheckpoint, result: Conversion) -> list[str]:
-    """Say what was read, what was left out and what became of the classifier."""
-    counts = Counter(key.split(".")[0] for key in result.state_dict)
-    info = result.meta["source"]
-    lines = [
-        f"{info['file']}: {info['architecture']}, sha256 {info['sha256'][:16]}",
-        "converted: " + ", ".join(f"{n} of {room}" for room, n in counts.items()),
-        f"ignored: {', '.join(result.ignored) or 'nothing'}",
-    ]
-    if source.other_entries:
-        lines.append(f"besides the weights: {', '.join(source.other_entries)}")
-    if result.rows is None:
-        rows = len(result.state_dict["head.cls_embed.bias"])
-        return [*lines, f"classifier: {rows} rows (with no-object), as they are"]
-    rows = result.rows
-    renamed = [f"{ours} = {theirs}" for ours, theirs in rows.copied if ours != theirs]
-    lines.append(f"classifier: {len(rows.copied)} rows of {rows.label_space} copied")
-    lists = (
-        ("under another name", renamed),
-        ("missing in the source, random", rows.missing),
-        ("of the source, unused", rows.unused),
-    )
-    return lines + [f"  {len(x)} {what}: {', '.join(x)}" for what, x in lists if x]
-
-
-def write(result: Conversion, path: Path) -> None:
-    """Write a file that loads with torch's default settings."""
-    buffer = io.BytesIO()
-    torch.save(dict(meta=result.meta, state_dict=result.state_dict), buffer)
-    write_atomically(path, buffer.getvalue())
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert as the command line says."""
     args = parse_args(argv)
@@ -115,11 +79,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             ignore=args.ignore,
         )
     except (CheckpointError, TaxonomyError, FileNotFoundError) as error:
-        sys.exit(f"{args.src.name}: {error}")
-    print("\n".join(describe(source, result)))
+        named = str(error).startswith(args.src.name)
+        sys.exit(str(error) if named else f"{args.src.name}: {error}")
+    print("\n".join(describe_conversion(source, result)))
     if args.dst.exists() and args.dst.samefile(args.src):
         sys.exit(f"{args.dst} is the source; give another name")
-    write(result, args.dst)
+    write_atomically(args.dst, conversion_bytes(result))
     print(f"written: {args.dst}")
 
 

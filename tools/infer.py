@@ -77,6 +77,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--out-masks", type=Path, help="folder for a folder of index images per video")
     add("--overwrite", action="store_true", help="replace outputs of earlier runs")
     add("--resume", action="store_true", help="go on with an interrupted run")
+    add(
+        "--amp",
+        action="store_true",
+        help="compute in bfloat16 where that is safe: faster on GPUs and on CPUs with "
+        "bfloat16 instructions; scores and the borders of masks differ slightly",
+    )
     add("--cfg-options", nargs="+", action=DictAction, help="key=value of the config")
     return parser.parse_args(argv)
 
@@ -173,6 +179,7 @@ def run(args: argparse.Namespace, scratch: Path) -> int:
         max_objects=args.max_objects,
         several_categories=args.several_categories,
         max_iou=args.max_iou,
+        dtype="bfloat16" if args.amp else None,
     )
     tasks = make_tasks(args, find, plan, scratch)
     outputs = check_outputs(args, plan, tasks)

@@ -61,6 +61,21 @@ def _parse_args() -> argparse.Namespace:
         help="run lengths in the annotation files: compressed or plain",
     )
     parser.add_argument(
+        "--tail",
+        type=float,
+        default=defaults.tail,
+        metavar="S",
+        help="rare classes in training: weight rank^-S (0: all alike)",
+    )
+    parser.add_argument(
+        "--distractors",
+        type=float,
+        default=defaults.distractors,
+        metavar="X",
+        help="mean number of objects per video whose category the dataset does not "
+        "have and therefore does not annotate",
+    )
+    parser.add_argument(
         "--contact-sheet",
         type=Path,
         metavar="PNG",
@@ -128,6 +143,8 @@ def main() -> None:
             classes=args.classes,
             sprites=args.sprites,
             counts=args.counts,
+            tail=args.tail,
+            distractors=args.distractors,
         )
         card = generate(config, args.out, progress=_show_progress)
     except (ValueError, FileExistsError, FileNotFoundError) as error:

@@ -7,7 +7,7 @@ torchrun --nproc-per-node 8 tools/test.py CONFIG CHECKPOINT --launcher pytorch
 import argparse
 from collections.abc import Sequence
 
-from tmt_vis.engine.launch import add_runtime_arguments, build_runner, load_config
+from tmt_vis.engine.launch import add_runtime_arguments, build_tester, load_config
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -15,6 +15,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Evaluate a checkpoint")
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument(
+        "--amp",
+        action="store_true",
+        help="predict in bfloat16 where that is safe (model.predict_dtype=bfloat16)",
+    )
     add_runtime_arguments(parser)
     return parser.parse_args(argv)
 
@@ -23,8 +28,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Test as the command line says; returns the metrics."""
     args = parse_args(argv)
     cfg = load_config(args)
-    cfg.load_from = args.checkpoint
-    return build_runner(cfg).test()
+    if args.amp:
+        cfg.model.predict_dtype = "bfloat16"
+    return build_tester(cfg, args.checkpoint).test()
 
 
 if __name__ == "__main__":

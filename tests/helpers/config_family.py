@@ -27,7 +27,7 @@ _models: dict[str, torch.nn.Module] = {}
 
 def family() -> list[str]:
     """Name every config of the paper's family, without the demo."""
-    folders = (CONFIGS / "tmt_vis", CONFIGS / "mask2former_vis")
+    folders = (CONFIGS / name for name in ("tmt_vis", "mask2former_vis", "minvis"))
     files = [file for folder in folders for file in folder.rglob("*.py")]
     return sorted(str(file.relative_to(CONFIGS).with_suffix("")) for file in files)
 
@@ -120,9 +120,7 @@ def shapes_only() -> Iterator[None]:
     }
     with (
         mock.patch.multiple("torch.nn.init", **skipped),
-        mock.patch(
-            "tmt_vis.models.heads.tmt_vis_head.build_text_embeddings", width_only
-        ),
+        mock.patch("tmt_vis.models.query_trunk.build_text_embeddings", width_only),
         mock.patch("torch.linspace", linspace_with_values),
         DefaultScope.overwrite_default_scope("mmdet"),
         torch.device("meta"),

@@ -53,6 +53,34 @@ def with_more_blocks(
     return out
 
 
+def swin_shapes(
+    embed_dims: int, *, window: int, queries: int = 100
+) -> dict[str, Tensor]:
+    """Return the names and shapes of a deep Swin (S, B, L), made from those of Swin-T.
+
+    Args:
+        embed_dims: Channels at stride 4; heads have 32 channels in every Swin.
+        window: Side of the attention windows.
+        queries: Queries of the decoder.
+    """
+    depth = ("backbone.layers.2.blocks.", 18)
+    weights = with_more_blocks(shapes_of("m2fvis_swint"), *depth)
+    out = {}
+    for key, value in weights.items():
+        shape = list(value.shape)
+        if re.match(r"backbone\.|.*\.(input_proj\.\d\.0|adapter_1)\.weight", key):
+            shape = [n // 96 * embed_dims if n % 96 == 0 else n for n in shape]
+        if key.endswith("relative_position_bias_table"):
+            heads = value.shape[1] * embed_dims // 96
+            shape = [(2 * window - 1) ** 2, heads]
+        elif key.endswith("relative_position_index"):
+            shape = [window**2, window**2]
+        elif "predictor.query_" in key:
+            shape[0] = queries
+        out[key] = value.new_empty(shape)
+    return out
+
+
 def old_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the tensors of an mmdet 3 model as mmdet 2 had them."""
     rules: Sequence[tuple[str, str]] = (

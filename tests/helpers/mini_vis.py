@@ -119,6 +119,38 @@ def native_json(
     )
 
 
+def coco_json(
+    videos: Sequence[Video],
+    categories: Sequence[dict] = PERSON_AND_DOG,
+    form: str = "compressed",
+) -> dict:
+    """Build a COCO instance file of the first frames of some videos."""
+    native = native_json(videos, categories, form)
+    images = [
+        dict(id=v["id"], height=v["height"], width=v["width"], file_name=names[0])
+        for v in native["videos"]
+        if (names := v["file_names"])
+    ]
+    entries = [
+        dict(
+            id=number,
+            image_id=entry["video_id"],
+            category_id=entry["category_id"],
+            iscrowd=entry["iscrowd"],
+            segmentation=entry["segmentations"][0] or [],
+        )
+        for number, entry in enumerate(native["annotations"], 1)
+    ]
+    return dict(images=images, categories=native["categories"], annotations=entries)
+
+
+def write_images(root: Path, videos: Sequence[Video], **options) -> dict:
+    """Write first frames and COCO file; return data_root and ann_file for a config."""
+    write_frames(root, videos)
+    write_json(root, coco_json(videos, **options))
+    return dict(data_root=str(root), ann_file="train.json")
+
+
 def write_json(root: Path, data: dict, name: str = "train.json") -> str:
     """Write an annotation file and return its path."""
     path = Path(root) / name

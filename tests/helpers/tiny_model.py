@@ -21,7 +21,7 @@ def head_cfg(
         num_queries=8,
         taxonomy=dict(label_spaces=list(label_spaces)),
         pixel_decoder=dict(
-            type="MSDeformAttnPixelDecoder",
+            type="ClipPixelDecoder",
             in_channels=[16, 32, 64, 128],
             strides=[4, 8, 16, 32],
             feat_channels=CHANNELS,

@@ -48,7 +48,9 @@ def test_validation_reports_every_dataset(unbroken):
     work_dir, _ = unbroken
     scalars = next(work_dir.glob("*/vis_data/scalars.json")).read_text()
     last = json.loads(scalars.splitlines()[-1])
-    assert {"ytvis19/AP", "ovis/AP", "mean/AP", "ovis/AR10"} <= set(last)
+    assert {"ytvis19/AP", "ovis/AP", "mean/AP", "ovis/AR10", "ovis/taxo_recall"} <= set(
+        last
+    )
 
 
 def test_checkpoint_loads_weights_only_and_knows_its_taxonomy(unbroken):

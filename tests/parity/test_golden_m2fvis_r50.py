@@ -9,16 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from helpers import golden_kit
-from helpers.config_family import load
-from helpers.fixed_points import FixedPoints
-from mmdet.registry import MODELS
+from helpers import golden_kit, golden_run
 from mmengine.structures import InstanceData
 
-from tmt_vis.checkpoints import SourceCheckpoint, convert
-from tmt_vis.models import clip_features
-from tmt_vis.models.heads import tmt_vis_head
-from tmt_vis.ops import mask_logits
+from tmt_vis.models import clip_features, query_trunk
 from tmt_vis.structures import ClipDataSample
 
 KIT = "m2fvis_r50"
@@ -44,22 +38,10 @@ def mean_std(x):
 @pytest.fixture(scope="module")
 def run():
     """Convert, load strictly, and run the kit's clip up to the decoder."""
-    cfg = load("mask2former_vis/mask2former-vis_r50_8xb2-8k_ytvis21").model
-    model = MODELS.build(cfg).eval()
-    source = SourceCheckpoint(golden_kit.reference_weights(KIT))
-    converted = convert(source, source_labels="ytvis21")
-    model.load_state_dict(converted.state_dict, strict=True)
-    points = FixedPoints(golden_kit.fixed_points())
-    model.head.points = model.head.criterion.points = points
+    config = "mask2former_vis/mask2former-vis_r50_8xb2-8k_ytvis21"
+    model = golden_run.load_kit(KIT, config, "ytvis21")
     first = int(golden_kit.golden(KIT)["meta/t0"])
-    with torch.no_grad():
-        clip = golden_kit.frames(FRAMES, first)
-        levels = model.backbone(clip[0])
-        pixels = model.head.pixel_features(levels)
-        features = model.head.clip_features(pixels, FRAMES)
-    return SimpleNamespace(
-        model=model, levels=levels, pixels=pixels, features=features, clip=clip
-    )
+    return golden_run.run_trunk(model, golden_kit.frames(FRAMES, first))
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +49,10 @@ def stages(run):
     return decode(run)
 
 
-@torch.no_grad()
 def decode(run):
-    """Run the decoder: class logits (10, Q, K + 1), masks (10, Q, T, H, W)."""
-    head, features = run.model.head, run.features
-    outputs = head.decode(features, None, head.stages)
-    masks = [mask_logits(o.mask_embeds, features.mask_features)[0] for o in outputs]
-    logits = torch.cat([o.class_logits for o in outputs])
-    return SimpleNamespace(class_logits=logits, masks=torch.stack(masks))
+    """Decode the clip: class logits (10, Q, K + 1), masks (10, Q, T, H, W)."""
+    out = golden_run.decode(run)
+    return SimpleNamespace(class_logits=out.class_logits[:, 0], masks=out.masks[:, 0])
 
 
 def test_backbone(run):
@@ -190,9 +168,9 @@ def drop_time_encoding(monkeypatch, run):
 
 
 def move_mask_threshold(monkeypatch, run):
-    keep = tmt_vis_head.keep_from_mask_logits
+    keep = query_trunk.keep_from_mask_logits
     monkeypatch.setattr(
-        tmt_vis_head, "keep_from_mask_logits", lambda logits: keep(logits - 0.1)
+        query_trunk, "keep_from_mask_logits", lambda logits: keep(logits - 0.1)
     )
 
 

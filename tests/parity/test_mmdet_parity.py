@@ -5,130 +5,29 @@ ground truth (``preprocess_gt``), so targets are handed to ``loss_by_feat``; the
 of frames is part of its config; and both implementations are given the same points.
 """
 
-import copy
 from unittest import mock
 
 import pytest
 import torch
 import torch.nn.functional as F
 from helpers import golden_kit
-from helpers.config_family import load
 from helpers.fixed_points import FixedPoints
+from helpers.mmdet_pair import META, ORIGINAL, VIDEO, build_pair, clips, targets
 from mmdet.models.tracking_heads import mask2former_track_head
-from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, TrackDataSample
-from mmengine.config import ConfigDict
-from mmengine.hub import get_config
-from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
-from tmt_vis.checkpoints import SourceCheckpoint, convert
 from tmt_vis.structures import ClipDataSample
-
-IMAGE, PADDED, ORIGINAL = (70, 101), (96, 128), (93, 135)
-SWIN = dict(
-    _delete_=True,
-    type="SwinTransformer",
-    embed_dims=96,
-    depths=[2, 2, 6, 2],
-    num_heads=[3, 6, 12, 24],
-    window_size=7,
-    drop_path_rate=0.0,
-)
-SWIN_CHANNELS = [96, 192, 384, 768]
-
-
-def mmdet_cfg(backbone, *, small):
-    """Return mmdet's own config, with fewer and narrower layers if small."""
-    cfg = get_config("mmdet::mask2former_vis/mask2former_r50_8xb2-8e_youtubevis2019.py")
-    model = copy.deepcopy(cfg.model)
-    head = model.track_head
-    head.train_cfg.num_points = 64 if small else 256
-    model.init_cfg = model.backbone.init_cfg = None
-    if backbone == "swin":
-        model.backbone = ConfigDict(SWIN)
-        model.backbone.pop("_delete_")
-        head.in_channels = SWIN_CHANNELS
-    if small:
-        shrink(model)
-    return model
-
-
-def shrink(model):
-    head = model.track_head
-    head.update(num_queries=12, feat_channels=64, out_channels=64)
-    if model.backbone.type == "ResNet":
-        model.backbone.update(base_channels=8, stem_channels=8)
-        head.in_channels = [32, 64, 128, 256]
-    else:
-        model.backbone.update(embed_dims=24, depths=[2, 2, 2, 2])
-        head.in_channels = [24, 48, 96, 192]
-    encoder, decoder = head.pixel_decoder.encoder, head.transformer_decoder
-    encoder.num_layers, decoder.num_layers = 2, 3
-    for width in (encoder.layer_cfg, decoder.layer_cfg):
-        width.self_attn_cfg.embed_dims = width.ffn_cfg.embed_dims = 64
-        width.ffn_cfg.feedforward_channels = 96
-    decoder.layer_cfg.cross_attn_cfg.embed_dims = 64
-    head.pixel_decoder.positional_encoding.num_feats = 32
-    head.positional_encoding.num_feats = 32
-
-
-def our_cfg(theirs):
-    """Describe the same model in our words: the baseline config, its sizes changed."""
-    cfg = load("mask2former_vis/mask2former-vis_r50_8xb2-6k_ytvis19").model
-    model, head = copy.deepcopy(cfg), theirs.track_head
-    model.backbone = copy.deepcopy(theirs.backbone)
-    model.head.num_queries = head.num_queries
-    sizes = ("in_channels", "feat_channels", "out_channels")
-    pixel_decoder = copy.deepcopy(head.pixel_decoder)
-    pixel_decoder.update({name: head[name] for name in sizes}, strides=[4, 8, 16, 32])
-    model.head.pixel_decoder = pixel_decoder
-    layer = head.transformer_decoder.layer_cfg
-    model.head.decoder = dict(
-        num_layers=head.transformer_decoder.num_layers,
-        channels=layer.self_attn_cfg.embed_dims,
-        num_heads=layer.self_attn_cfg.num_heads,
-        ffn_channels=layer.ffn_cfg.feedforward_channels,
-    )
-    return model
-
-
-def build_pair(backbone, *, small):
-    cfg = mmdet_cfg(backbone, small=small)
-    with DefaultScope.overwrite_default_scope("mmdet"):
-        theirs, ours = MODELS.build(cfg), MODELS.build(our_cfg(cfg))
-    weights = {
-        key: torch.from_numpy(golden_kit.filled(key, tuple(value.shape)))
-        if value.is_floating_point()
-        else value
-        for key, value in theirs.state_dict().items()
-    }
-    theirs.load_state_dict(weights, strict=True)
-    converted = convert(SourceCheckpoint(weights), source_labels="ytvis19")
-    ours.load_state_dict(converted.state_dict, strict=True)
-    return theirs.eval(), ours.eval()
 
 
 @pytest.fixture(scope="module", params=["resnet", "swin"])
 def pair(request):
-    return build_pair(request.param, small=True)
+    return build_pair(VIDEO, request.param, small=True)
 
 
 @pytest.fixture(scope="module", params=["resnet", "swin"])
 def full_pair(request):
-    return build_pair(request.param, small=False)
-
-
-def clips(count, num_frames):
-    """Make a normalised, padded batch (B, T, 3, *PADDED)."""
-    generator = torch.Generator().manual_seed(num_frames)
-    batch = torch.zeros(count, num_frames, 3, *PADDED)
-    shape = (count, num_frames, 3, *IMAGE)
-    batch[..., : IMAGE[0], : IMAGE[1]] = torch.randn(shape, generator=generator)
-    return batch
-
-
-META = dict(img_shape=IMAGE, ori_shape=ORIGINAL, batch_input_shape=PADDED)
+    return build_pair(VIDEO, request.param, small=False)
 
 
 def theirs_predict(model, inputs):
@@ -168,18 +67,6 @@ def check_predictions(pair, num_frames):
     assert torch.equal(masks, logits > 0)
     assert (masks != our_masks).sum() <= 5
     assert (logits[masks != our_masks].abs() < 1e-4).all()
-
-
-def targets(num_frames, *, instances):
-    """Make labels (N,) and masks (N, T, H, W); the last object misses a frame."""
-    masks = torch.zeros(instances, num_frames, *PADDED, dtype=torch.bool)
-    for n in range(instances):
-        for t in range(num_frames):
-            top, left = 6 + 14 * n + 2 * t, 10 + 20 * n + 3 * t
-            masks[n, t, top : top + 22, left : left + 31] = True
-    if instances and num_frames > 1:
-        masks[-1, 0] = False
-    return torch.arange(instances) * 11 + 3, masks
 
 
 def check_losses(pair, num_frames, monkeypatch, *, bce_factor):

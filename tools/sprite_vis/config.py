@@ -11,6 +11,8 @@ LEAST = {
     "height": 32,  # below, the smallest sprites have no visible silhouette
     "width": 32,
     "frames": 1,
+    "tail": 0.0,
+    "distractors": 0.0,
 }
 CHOICES = {
     "sprites": ("shapes", "emoji"),
@@ -20,7 +22,13 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """What to generate; everything that decides the bytes except the library."""
+    """What to generate; everything that decides the bytes except the library.
+
+    Two arguments make joint training as hard as on real data. ``tail``: the r-th class
+    of a training split is drawn with weight ``r ** -tail`` (0: all alike); validation
+    splits stay balanced. ``distractors``: mean number of objects per video that the
+    dataset does not annotate, because their category is not in its label space.
+    """
 
     seed: int = 0
     videos: int = 60
@@ -32,6 +40,8 @@ class GenerationConfig:
     classes: str = "6"
     sprites: str = "shapes"
     counts: str = "string"
+    tail: float = 0.0
+    distractors: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():

@@ -16,7 +16,7 @@ from .emoji import EmojiSource
 from .layouts import SPLITS
 from .shapes import ShapeSource
 from .styles import STYLES
-from .video import PatchSource, compose_video
+from .video import Casting, PatchSource, compose_video
 from .writer import SplitWriter
 
 Progress = Callable[[str, int, int], None]  # (dataset and split, done, total)
@@ -32,26 +32,59 @@ def _stream(config: GenerationConfig, *path: str | int) -> np.random.Generator:
 
 
 def _first_slot(
-    config: GenerationConfig, dataset: str, split: str, index: int, slots: list[int]
+    config: GenerationConfig, casting: Casting, split: str, index: int
 ) -> int:
     """Return the class video `index` is sure to contain: every class in turn."""
+    dataset, slots = casting.dataset, casting.slots
+    if casting.weights is not None:
+        return casting.draw_slot(_stream(config, dataset, split, "first", index))
     lap, place = divmod(index, len(slots))
     order = _stream(config, dataset, split, "order", lap).permutation(len(slots))
     return slots[order[place]]
 
 
-def _generate_split(
+def _cast_split(
     config: GenerationConfig,
     dataset: str,
     split: str,
+    selected: dict[str, list[int]],
+    catalogue: Catalogue,
+) -> Casting:
+    """Decide what a split draws: its own classes, and others' if wanted."""
+    slots = selected[dataset]
+    weights = None
+    if config.tail and split == "train":
+        ranks = _stream(config, dataset, "tail").permutation(len(slots)) + 1.0
+        weights = ranks**-config.tail / (ranks**-config.tail).sum()
+    known = set(catalogue.concepts(dataset))
+    foreign = {
+        catalogue.concepts(other)[slot]: (other, slot)
+        for other in selected
+        for slot in selected[other]
+        if catalogue.concepts(other)[slot] not in known
+        and catalogue.has_meaning(other, slot)
+    }
+    return Casting(
+        dataset=dataset,
+        slots=slots,
+        weights=weights,
+        foreign=tuple(foreign.values()),
+        distractors=config.distractors,
+    )
+
+
+def _generate_split(
+    config: GenerationConfig,
+    casting: Casting,
+    split: str,
     *,
-    slots: list[int],
     catalogue: Catalogue,
     source: PatchSource,
     out_dir: Path,
     progress: Progress,
 ) -> dict[str, Any]:
     """Write one split and return its numbers."""
+    dataset = casting.dataset
     writer = SplitWriter(
         out_dir=out_dir,
         label_space=catalogue.label_spaces[dataset],
@@ -62,10 +95,9 @@ def _generate_split(
     total = config.videos if split == "train" else config.val_videos
     for index in range(total):
         video = compose_video(
-            dataset,
+            casting,
             STYLES[dataset],
-            first_slot=_first_slot(config, dataset, split, index, slots),
-            slots=slots,
+            first_slot=_first_slot(config, casting, split, index),
             source=source,
             hw=(config.height, config.width),
             num_frames=config.frames,
@@ -125,9 +157,8 @@ def generate(
         for split in SPLITS:
             card["datasets"][dataset][split] = _generate_split(
                 config,
-                dataset,
+                _cast_split(config, dataset, split, selected, catalogue),
                 split,
-                slots=selected[dataset],
                 catalogue=catalogue,
                 source=source,
                 out_dir=out_dir,

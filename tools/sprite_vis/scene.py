@@ -13,7 +13,8 @@ from .motion import Pose
 class Sprite:
     """One object of a video."""
 
-    slot: int  # category, in the label space of the dataset
+    dataset: str  # whose label space `slot` is of
+    slot: int  # category
     patch: np.ndarray  # (P, P, 4) uint8, RGB multiplied by alpha
     aspect: float  # width over height, area kept
     poses: Sequence[Pose]

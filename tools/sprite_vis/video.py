@@ -38,23 +38,55 @@ class Video:
     full_areas: np.ndarray  # (N, T) in-frame pixels without occlusion
 
 
+@dataclass(frozen=True)
+class Casting:
+    """Which categories a split of a dataset draws, and how often.
+
+    Args:
+        dataset: its name.
+        slots: categories that are annotated.
+        weights: how often each is drawn; None = all alike.
+        foreign: ``(dataset, slot)`` of categories outside the label space, which are
+            drawn and not annotated.
+        distractors: mean number of foreign objects per video.
+    """
+
+    dataset: str
+    slots: Sequence[int]
+    weights: np.ndarray | None = None
+    foreign: Sequence[tuple[str, int]] = ()
+    distractors: float = 0.0
+
+    def draw_slot(self, rng: np.random.Generator) -> int:
+        """Draw the category of one annotated object."""
+        if self.weights is None:
+            return self.slots[rng.integers(len(self.slots))]
+        return self.slots[rng.choice(len(self.slots), p=self.weights)]
+
+    def draw_foreign(self, rng: np.random.Generator) -> list[tuple[str, int]]:
+        """Draw the categories of a video's foreign objects."""
+        if not (self.distractors and self.foreign):
+            return []
+        picks = rng.integers(len(self.foreign), size=rng.poisson(self.distractors))
+        return [self.foreign[pick] for pick in picks]
+
+
 def _draw_slots(
-    style: Style, first: int, slots: Sequence[int], rng: np.random.Generator
+    style: Style, first: int, casting: Casting, rng: np.random.Generator
 ) -> list[int]:
     """Return the categories of a video's objects; the first is given."""
     count = int(rng.integers(style.num_objects[0], style.num_objects[1] + 1))
     chosen = [first]
     for _ in range(count - 1):
         repeat = rng.random() < style.same_class_ratio
-        chosen.append(first if repeat else slots[rng.integers(len(slots))])
+        chosen.append(first if repeat else casting.draw_slot(rng))
     return chosen
 
 
 def _cast(
-    dataset: str,
     style: Style,
     *,
-    chosen: Sequence[int],
+    chosen: Sequence[tuple[str, int]],
     source: PatchSource,
     hw: tuple[int, int],
     num_frames: int,
@@ -70,8 +102,9 @@ def _cast(
         # a little finer than on screen: bilinear sampling then neither blurs nor
         # skips texels
         texels = int(np.clip(1.3 * max(p.size for p in poses), 24, 512))
-        patch, aspect = source.draw(dataset, chosen[index], size=texels, rng=rng)
-        sprites.append(Sprite(chosen[index], patch, aspect, poses))
+        dataset, slot = chosen[index]
+        patch, aspect = source.draw(dataset, slot, size=texels, rng=rng)
+        sprites.append(Sprite(dataset, slot, patch, aspect, poses))
     return sprites
 
 
@@ -85,11 +118,10 @@ def _annotate(frames: Sequence[Frame], num_sprites: int) -> np.ndarray:
 
 
 def compose_video(
-    dataset: str,
+    casting: Casting,
     style: Style,
     *,
     first_slot: int,
-    slots: Sequence[int],
     source: PatchSource,
     hw: tuple[int, int],
     num_frames: int,
@@ -98,23 +130,23 @@ def compose_video(
     """Render one video of a dataset.
 
     Args:
-        dataset: the dataset's name, passed on to `source`.
+        casting: the categories the other objects are drawn from.
         style: the dataset's rendering style.
         first_slot: category of the first object.
-        slots: categories the other objects are drawn from.
         source: draws a category's sprite.
         hw: image height and width in pixels.
         num_frames: T.
         rng: source of everything else.
 
     Returns:
-        The video, without the objects that no frame shows.
+        The video, without the objects that no frame shows. Foreign objects are in the
+        pictures only.
     """
-    chosen = _draw_slots(style, first_slot, slots, rng)
+    slots = _draw_slots(style, first_slot, casting, rng)
+    own = [(casting.dataset, slot) for slot in slots]
     sprites = _cast(
-        dataset,
         style,
-        chosen=chosen,
+        chosen=own + casting.draw_foreign(rng),
         source=source,
         hw=hw,
         num_frames=num_frames,
@@ -124,6 +156,7 @@ def compose_video(
     frames = [draw_frame(view, sprites, t) for t, view in enumerate(views)]
     masks = _annotate(frames, len(sprites))
     seen = masks.any(axis=(1, 2, 3))
+    seen &= [sprite.dataset == casting.dataset for sprite in sprites]
     images = [develop(frame.image, style.camera, rng) for frame in frames]
     return Video(
         images=images,

@@ -63,6 +63,36 @@ train_sets = dict(
         ann_file="VideoDenseSet/UVO_video_train_dense_with_label.json",
         data_prefix=dict(img="uvo_videos_dense_frames"),
     ),
+    # Categories of 2021; the validation set has long videos as well.
+    ytvis22=dict(
+        clip,
+        label_space="ytvis21",
+        data_root="data/ytvis_2022/",
+        ann_file="train/instances.json",
+        data_prefix=dict(img="train/JPEGImages"),
+    ),
+    # Other masks for frames of YouTube-VIS 2019: all splits are in its training set.
+    hqytvis=dict(
+        clip,
+        label_space="ytvis19",
+        data_root="data/ytvis_2019/",
+        ann_file="ytvis_hq-train.json",
+        data_prefix=dict(img="train/JPEGImages"),
+    ),
+    lvvis=dict(
+        clip,
+        label_space="lvvis",
+        data_root="data/lvvis/",
+        ann_file="train/train_instances.json",
+        data_prefix=dict(img="train/JPEGImages"),
+    ),
+    burst=dict(
+        clip,
+        label_space="burst",
+        data_root="data/burst/",
+        ann_file="annotations/train/all_classes.json",
+        data_prefix=dict(img="frames/train"),
+    ),
 )
 val_sets = dict(
     ytvis19=dict(
@@ -92,6 +122,35 @@ val_sets = dict(
         data_root="data/uvo/",
         ann_file="VideoDenseSet/UVO_video_val_dense_with_label.json",
         data_prefix=dict(img="uvo_videos_dense_frames"),
+    ),
+    # Categories of 2021; the validation set has long videos as well.
+    ytvis22=dict(
+        video,
+        label_space="ytvis21",
+        data_root="data/ytvis_2022/",
+        ann_file="valid/instances.json",
+        data_prefix=dict(img="valid/JPEGImages"),
+    ),
+    hqytvis=dict(
+        video,
+        label_space="ytvis19",
+        data_root="data/ytvis_2019/",
+        ann_file="ytvis_hq-val.json",
+        data_prefix=dict(img="train/JPEGImages"),
+    ),
+    lvvis=dict(
+        video,
+        label_space="lvvis",
+        data_root="data/lvvis/",
+        ann_file="val/val_instances.json",
+        data_prefix=dict(img="val/JPEGImages"),
+    ),
+    burst=dict(
+        video,
+        label_space="burst",
+        data_root="data/burst/",
+        ann_file="annotations/val/all_classes.json",
+        data_prefix=dict(img="frames/val"),
     ),
 )
 metrics = {

@@ -2,6 +2,9 @@
 
 model = dict(
     type="TMTVIS",
+    # Features of a video take 40 MB per frame of 384x640; a longer one is predicted in
+    # windows. mmdet's Mask2FormerVideo ends at 128 frames, too.
+    long_videos=dict(type="tmt_vis.inference.WindowedPrediction", max_frames=128),
     data_preprocessor=dict(
         type="ClipDataPreprocessor",
         mean=[123.675, 116.28, 103.53],
@@ -23,7 +26,7 @@ model = dict(
         type="TMTVISHead",
         num_queries=100,
         pixel_decoder=dict(
-            type="MSDeformAttnPixelDecoder",
+            type="ClipPixelDecoder",
             in_channels=[256, 512, 1024, 2048],
             strides=[4, 8, 16, 32],
             feat_channels=256,
@@ -70,7 +73,11 @@ model = dict(
             points=dict(num_points=12544, oversample_ratio=3.0, importance_ratio=0.75),
         ),
         test_cfg=dict(
-            max_per_video=dict(ytvis19=10, ytvis21=10, ovis=20, uvo=100, coco=100)
+            # Per label space; hqytvis has that of ytvis19, ytvis22 that of ytvis21.
+            max_per_video=dict(
+                **dict(ytvis19=10, ytvis21=10, ovis=20, uvo=100, coco=100),
+                **dict(lvvis=100, burst=100),
+            )
         ),
     ),
 )

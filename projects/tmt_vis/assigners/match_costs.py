@@ -28,11 +28,11 @@ def bce_cost(logits: Tensor, truth: Tensor) -> Tensor:
     and one matrix product.
 
     Args:
-        logits: ``(Q, P)``.
+        logits: ``(..., Q, P)``.
         truth: ``(N, P)`` in ``[0, 1]``.
 
     Returns:
-        ``(Q, N)``.
+        ``(..., Q, N)``.
     """
     positive = F.softplus(logits).mean(-1, keepdim=True)
     return positive - logits @ truth.T / logits.shape[-1]
@@ -42,12 +42,12 @@ def dice_cost(logits: Tensor, truth: Tensor) -> Tensor:
     """Compute the dice loss of each (query, target) pair.
 
     Args:
-        logits: ``(Q, P)``.
+        logits: ``(..., Q, P)``.
         truth: ``(N, P)`` in ``[0, 1]``.
 
     Returns:
-        ``(Q, N)``.
+        ``(..., Q, N)``.
     """
     probs = logits.sigmoid()
     size = probs.sum(-1, keepdim=True) + truth.sum(-1)
-    return 1 - (2 * probs @ truth.T + 1) / (size + 1)
+    return 1 - (2 * (probs @ truth.T) + 1) / (size + 1)

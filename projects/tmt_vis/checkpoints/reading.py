@@ -1,6 +1,5 @@
 """From a file to named tensors, without running what the file says."""
 
-import hashlib
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .digests import hash_of
 from .errors import UnreadableCheckpointError
 from .restricted_pickle import NUMPY_DTYPES, NUMPY_GLOBALS, load_restricted
 
@@ -73,18 +73,9 @@ def read_checkpoint(path: str | PathLike[str]) -> SourceCheckpoint:
         weights=_tensors(weights, path.name),
         classes=_classes(content.get("meta")),
         file_name=path.name,
-        sha256=sha256_of(path),
+        sha256=hash_of(path),
         other_entries=tuple(str(k) for k in content if found and k != found[0]),
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file, in hex."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _load(path: Path) -> Any:

@@ -1,46 +1,24 @@
-"""The native YouTube-VIS JSON (also OVIS, UVO, HQ-YTVIS, LV-VIS): read and check."""
+"""The native annotation files of all video data sets: read and check."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from mmengine.fileio import get_text
-
+from tmt_vis.annotations import (
+    VideoCategories,
+    annotated_frames,
+    match_file_categories,
+    read_annotations,
+    segmentations_of,
+)
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 
+from .annotation_entries import InstanceEntry, VideoEntry
 from .errors import AnnotationError
 
-
-@dataclass(frozen=True)
-class VideoEntry:
-    """One entry of ``videos``.
-
-    ``length`` is the number of files, whatever the file's own ``length`` says (UVO's
-    differs for some videos); ``declared_length`` keeps that one.
-    """
-
-    video_id: int
-    name: str
-    height: int
-    width: int
-    file_names: tuple[str, ...]
-    declared_length: int
-
-    @property
-    def length(self) -> int:
-        return len(self.file_names)
-
-
-@dataclass(frozen=True)
-class InstanceEntry:
-    """One entry of ``annotations``: an instance over all frames of its video."""
-
-    source_id: int
-    slot: int
-    is_ignored: bool
-    segmentations: Sequence[Any]
+# COCO run lengths are 32 bit.
+_MAX_PIXELS = 2**32 - 1
 
 
 class AnnotationFile:
@@ -52,11 +30,17 @@ class AnnotationFile:
             name; neither their order in the file nor their ids matter.
         with_gt: Read ``annotations``. Without, they may be missing or null, as in the
             public files of the evaluation servers.
+        segmentation_key: Name of the list of masks in each annotation; HQ-YTVIS has
+            ``segmentations_refined`` as well.
+        annotated_frames_only: Leave out frames in which no object has a mask, for
+            files annotated at some frames only.
         backend_args: mmengine file backend options.
 
     Raises:
         AnnotationError: If the file breaks a rule of the format.
     """
+
+    _remedy = "use the native file, not a converted one (images: ImageDataset)"
 
     def __init__(
         self,
@@ -64,25 +48,49 @@ class AnnotationFile:
         label_space: LabelSpace,
         *,
         with_gt: bool = True,
+        segmentation_key: str = "segmentations",
+        annotated_frames_only: bool = False,
         backend_args: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
+        self._segmentation_key = segmentation_key
         data = self._load(backend_args)
         self.slot_of_category = self._match_categories(data, label_space)
         self.videos = self._read_videos(data)
-        self._annotations = self._group_annotations(data) if with_gt else {}
+        with_entries = with_gt or annotated_frames_only
+        grouped = self._group_annotations(data) if with_entries else {}
+        if annotated_frames_only and grouped:  # withheld annotations hide nothing
+            self.videos = self._only_annotated(grouped)
+        self._annotations = grouped if with_gt else {}
+        self._left = {video.video_id for video in self.videos}
 
     def instances(self, video: VideoEntry) -> Iterator[InstanceEntry]:
-        """Yield the instances of one video in file order.
+        """Yield the instances of one video in file order, once.
+
+        They are released as they are read, so that a file and what is made of it are
+        never in memory both.
 
         Args:
             video: One of ``videos``.
 
         Yields:
             Instances; their ``segmentations`` have one entry per frame.
+
+        Raises:
+            AnnotationError: If an entry is malformed.
+            RuntimeError: If they were read before.
         """
+        if video.video_id not in self._left:
+            raise RuntimeError(
+                f"the instances of video_id={video.video_id} were read before; open "
+                f"{self.path} again"
+            )
+        self._left.discard(video.video_id)
         seen: set[int] = set()
-        for entry in self._annotations.get(video.video_id, ()):
+        entries = self._annotations.pop(video.video_id, [])
+        entries.reverse()
+        while entries:
+            entry = entries.pop()
             instance = self._read_instance(entry, video)
             if instance.source_id in seen:
                 raise self._error(
@@ -99,38 +107,32 @@ class AnnotationFile:
         )
 
     def _load(self, backend_args: Mapping[str, Any] | None) -> Mapping:
-        try:
-            data = json.loads(get_text(self.path, backend_args=backend_args))
-        except FileNotFoundError as error:
-            raise self._error(
-                "file", "does not exist", "check ann_file and data_root"
-            ) from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise self._error(
-                "file", f"is not valid JSON ({error})", "download it again"
-            ) from error
-        if not isinstance(data, Mapping):
-            raise self._error(
-                "file",
-                f"must hold an object with videos, categories and annotations, got a "
-                f"{type(data).__name__}",
-                "pass the annotation file, not a results file",
-            )
-        return data
+        """Return the tables ``videos``, ``categories`` and ``annotations``."""
+        return read_annotations(
+            self.path,
+            segmentation_key=self._segmentation_key,
+            backend_args=backend_args,
+        )
 
     def _require(self, entry: Mapping, keys: Sequence[str], label: str) -> None:
+        if not isinstance(entry, Mapping):
+            raise self._error(
+                label,
+                f"must be an object with the keys {list(keys)}, got {str(entry)[:40]}",
+                "remove the entry",
+            )
         missing = [key for key in keys if entry.get(key) is None]
         if missing:
             raise self._error(
                 label,
                 f"needs the keys {list(keys)}, {missing} missing or null",
-                "use the native YouTube-VIS/OVIS/UVO file, not a converted one",
+                self._remedy,
             )
 
     def _match_categories(self, data: Mapping, space: LabelSpace) -> dict[int, int]:
         self._require(data, ["categories"], "file")
         try:
-            return space.check_categories(data["categories"])
+            return match_file_categories(data, space)
         except TaxonomyError as error:
             raise self._error(
                 "categories", str(error), f"label_space is {space.name!r} here"
@@ -139,35 +141,73 @@ class AnnotationFile:
     def _read_videos(self, data: Mapping) -> list[VideoEntry]:
         self._require(data, ["videos"], "file")
         videos: dict[int, VideoEntry] = {}
-        for position, raw in enumerate(data["videos"]):
-            label = f"videos[{position}] (id={raw.get('id')})"
-            self._require(raw, ["id", "height", "width", "file_names"], label)
-            names = tuple(raw["file_names"])
-            if not names:
-                raise self._error(label, "has no file_names", "remove the entry")
-            if raw["id"] in videos:
+        for position, raw in enumerate(self._rows(data, "videos")):
+            video = self._read_video(raw, f"videos[{position}]")
+            if video.video_id in videos:
                 raise self._error(
-                    label,
+                    f"videos[{position}] (id={video.video_id})",
                     "video ids must be unique, this one is not",
                     "renumber the videos or remove the copy",
                 )
-            videos[raw["id"]] = VideoEntry(
-                video_id=int(raw["id"]),
-                name=str(raw.get("name") or names[0].rpartition("/")[0] or raw["id"]),
-                height=int(raw["height"]),
-                width=int(raw["width"]),
-                file_names=names,
-                declared_length=int(raw.get("length") or len(names)),
-            )
+            videos[video.video_id] = video
         return list(videos.values())
+
+    def _rows(self, data: Mapping, key: str) -> Sequence[Any]:
+        rows = data.get(key) or ()
+        if not isinstance(rows, Sequence) or isinstance(rows, str):
+            raise self._error(key, "must be a list", "download the file again")
+        return rows
+
+    def _read_video(self, raw: Mapping, label: str) -> VideoEntry:
+        self._require(raw, ["id", "height", "width", "file_names"], label)
+        label = f"{label} (id={raw['id']})"
+        self._require_integers(raw, ["id", "height", "width"], label)
+        if not 0 < raw["height"] * raw["width"] <= _MAX_PIXELS or raw["height"] < 1:
+            raise self._error(
+                label,
+                f"height x width must be in [1, {_MAX_PIXELS}], got "
+                f"{raw['height']} x {raw['width']}",
+                "correct the size",
+            )
+        names = raw["file_names"]
+        if not isinstance(names, list) or not all(type(n) is str for n in names):
+            raise self._error(label, "file_names must be a list of texts", "correct it")
+        if not names:
+            raise self._error(label, "has no file_names", "remove the entry")
+        try:
+            categories = VideoCategories.of(raw, self.slot_of_category)
+        except ValueError as error:
+            raise self._error(label, str(error), "correct the list") from error
+        return VideoEntry(
+            video_id=raw["id"],
+            name=str(raw.get("name") or names[0].rpartition("/")[0] or raw["id"]),
+            height=raw["height"],
+            width=raw["width"],
+            file_names=tuple(names),
+            declared_length=int(raw.get("length") or len(names)),
+            categories=categories,
+        )
+
+    def _require_integers(
+        self, entry: Mapping, keys: Sequence[str], label: str
+    ) -> None:
+        for key in keys:
+            if type(entry[key]) is not int:
+                raise self._error(
+                    label,
+                    f"{key} must be an integer, got {str(entry[key])[:40]!r}",
+                    "correct it",
+                )
 
     def _group_annotations(self, data: Mapping) -> dict[int, list[Mapping]]:
         known = {video.video_id for video in self.videos}
         grouped: dict[int, list[Mapping]] = defaultdict(list)
-        keys = ["id", "video_id", "category_id", "segmentations"]
-        for position, entry in enumerate(data.get("annotations") or ()):
-            label = f"annotations[{position}] (id={entry.get('id')})"
+        keys = ["id", "video_id", "category_id"]
+        for position, entry in enumerate(self._rows(data, "annotations")):
+            label = f"annotations[{position}]"
             self._require(entry, keys, label)
+            label = f"{label} (id={entry['id']})"
+            self._require_integers(entry, keys, label)
             if entry["video_id"] not in known:
                 raise self._error(
                     label,
@@ -184,20 +224,39 @@ class AnnotationFile:
             grouped[entry["video_id"]].append(entry)
         return grouped
 
-    def _read_instance(self, entry: Mapping, video: VideoEntry) -> InstanceEntry:
-        frames = list(entry["segmentations"])
-        if len(frames) not in (video.length, video.declared_length):
+    def _only_annotated(self, grouped: Mapping[int, list[Mapping]]) -> list[VideoEntry]:
+        """Reduce every video to the frames with a mask; drop videos without any."""
+        videos = []
+        for video in self.videos:
+            rows = grouped.get(video.video_id, ())
+            shown = annotated_frames(self._segmentations(row, video) for row in rows)
+            if shown:
+                names = tuple(video.file_names[t] for t in shown)
+                part = dict(frames=tuple(shown), listed=video.length)
+                videos.append(replace(video, file_names=names, **part))
+        return videos
+
+    def _segmentations(self, entry: Mapping, video: VideoEntry) -> list[Any]:
+        try:
+            return segmentations_of(
+                entry,
+                self._segmentation_key,
+                num_files=video.num_files,
+                declared_length=video.declared_length,
+            )
+        except ValueError as error:
             raise self._error(
                 f"annotation id={entry['id']} (video_id={video.video_id})",
-                f"segmentations must have one entry per frame, got {len(frames)} for "
-                f"{video.length} file_names (length={video.declared_length})",
+                str(error),
                 "use null for frames without the instance",
-            )
-        # Where `length` and file_names differ, frames beyond the list are absent and
-        # list entries beyond the files cannot be shown to anybody.
-        frames = (frames + [None] * video.length)[: video.length]
+            ) from error
+
+    def _read_instance(self, entry: Mapping, video: VideoEntry) -> InstanceEntry:
+        frames = self._segmentations(entry, video)
+        if video.frames is not None:
+            frames = [frames[t] for t in video.frames]
         return InstanceEntry(
-            source_id=int(entry["id"]),
+            source_id=entry["id"],
             slot=self.slot_of_category[entry["category_id"]],
             is_ignored=bool(entry.get("iscrowd", 0)) or bool(entry.get("ignore", 0)),
             segmentations=frames,

@@ -1,13 +1,7 @@
-"""The address of a training clip, and the randomness that belongs to it."""
+"""The address of a training clip, and the seeds that belong to it."""
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from typing import NamedTuple
-
-import numpy as np
-import torch
 
 
 class ClipIndex(NamedTuple):
@@ -38,28 +32,3 @@ def derive_seed(*parts: int) -> int:
     """
     text = ",".join(map(str, parts)).encode()
     return int.from_bytes(blake2b(text, digest_size=4).digest(), "little")
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed the global generators inside the block and restore them after it.
-
-    Third-party transforms draw from ``random``, ``numpy.random`` or torch's CPU
-    generator, so all three are covered. CUDA generators are left alone: touching them
-    would initialise CUDA in every loader worker.
-
-    Args:
-        seed: Seed in [0, 2**32).
-    """
-    python_state = random.getstate()
-    numpy_state = np.random.get_state()
-    torch_state = torch.get_rng_state()
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        torch.set_rng_state(torch_state)

@@ -1,18 +1,15 @@
 """What can be wrong with a data set, as exceptions a user can act on."""
 
+from tmt_vis.annotations import AnnotationError
 
-class AnnotationError(ValueError):
-    """An annotation file breaks a rule of the native VIS format.
-
-    Args:
-        file: Path of the annotation file.
-        entry: Which entry of it, e.g. ``annotation id=7 (video_id=3)``.
-        problem: The rule and what was found instead.
-        remedy: What to change.
-    """
-
-    def __init__(self, *, file: str, entry: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{file}: {entry}: {problem}; {remedy}")
+__all__ = [
+    "AnnotationError",
+    "ClipFetchError",
+    "ClipRejectedError",
+    "ClipStructureError",
+    "ConversionError",
+    "FrameError",
+]
 
 
 class FrameError(RuntimeError):
@@ -23,5 +20,13 @@ class ClipStructureError(ValueError):
     """The per-frame lists of a clip do not fit together."""
 
 
+class ClipRejectedError(RuntimeError):
+    """A transform returned nothing: this clip is not to be trained on."""
+
+
 class ClipFetchError(RuntimeError):
     """No clip could be produced after the allowed number of refetches."""
+
+
+class ConversionError(ValueError):
+    """Annotations of a labelling tool cannot be turned into a native file."""

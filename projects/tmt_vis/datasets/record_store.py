@@ -4,15 +4,17 @@ import pickle
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
+import torch
 
 
 class RecordStore:
     """Keep pickled records back to back and load only the ones asked for.
 
-    A forked loader worker shares the two arrays with its parent without a copy. A list
-    of Python objects would not stay shared: reading an object writes its reference
-    count, which copies its memory page into every worker.
+    Loader workers share the two buffers with their parent: forked ones because nobody
+    writes to them, spawned ones because PyTorch hands a tensor to a new process as
+    shared memory instead of pickling it. A list of Python objects would not stay
+    shared: reading an object writes its reference count, which copies its memory page
+    into every worker.
 
     Args:
         records: The records, in order; consumed one by one.
@@ -23,8 +25,9 @@ class RecordStore:
         for record in records:
             data += pickle.dumps(record, protocol=5)
             ends.append(len(data))
-        self._data = np.frombuffer(bytes(data), dtype=np.uint8)
-        self._ends = np.asarray(ends, dtype=np.int64)
+        # The buffer itself, not a copy: it may be the largest thing in memory.
+        self._data = torch.frombuffer(data or bytearray(1), dtype=torch.uint8)
+        self._ends = torch.tensor(ends, dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -32,8 +35,8 @@ class RecordStore:
     def __getitem__(self, index: int) -> Any:
         if not 0 <= index < len(self):
             raise IndexError(f"record {index} of {len(self)}")
-        start, end = self._ends[index : index + 2]
-        return pickle.loads(self._data[start:end])
+        start, end = self._ends[index : index + 2].tolist()
+        return pickle.loads(self._data[start:end].numpy())
 
     @property
     def nbytes(self) -> int:

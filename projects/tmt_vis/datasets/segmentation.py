@@ -1,80 +1,11 @@
-"""One frame's segmentation of one instance: native JSON <-> compressed RLE."""
+"""The masks of frames, from compressed RLE: checks, pixels and boxes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
 from tmt_vis.structures.run_lengths import decode_counts
-
-
-def compress(segmentation: Any, *, height: int, width: int) -> bytes:
-    """Turn any of the three native forms into compressed RLE counts.
-
-    Args:
-        segmentation: ``{"size": [H, W], "counts": str | bytes | list[int]}`` or a list
-            of polygons ``[x0, y0, x1, y1, ...]`` in pixels.
-        height: H of the video, in pixels.
-        width: W of the video, in pixels.
-
-    Returns:
-        Compressed counts as pycocotools writes them.
-
-    Raises:
-        ValueError: If the form is unknown or does not fit the video's size.
-    """
-    if isinstance(segmentation, Mapping):
-        return _compress_rle(segmentation, height, width)
-    if isinstance(segmentation, Sequence) and not isinstance(segmentation, str | bytes):
-        return _compress_polygons(segmentation, height, width)
-    raise ValueError(
-        "a segmentation must be null, an RLE object or a list of polygons, got "
-        f"{type(segmentation).__name__}"
-    )
-
-
-def _compress_rle(rle: Mapping, height: int, width: int) -> bytes:
-    if "size" not in rle or "counts" not in rle:
-        raise ValueError(f"an RLE needs the keys size and counts, got {sorted(rle)}")
-    if list(rle["size"]) != [height, width]:
-        raise ValueError(
-            f"the RLE has size {list(rle['size'])} but the video is "
-            f"[height, width] = {[height, width]}"
-        )
-    counts = rle["counts"]
-    if isinstance(counts, str):
-        return counts.encode("ascii")
-    if isinstance(counts, bytes):
-        return counts
-    if sum(counts) != height * width or min(counts) < 0:
-        raise ValueError(
-            f"run lengths must be >= 0 and sum to height * width = {height * width}, "
-            f"got a sum of {sum(counts)}"
-        )
-    plain = dict(size=[height, width], counts=list(counts))
-    return coco_mask.frPyObjects(plain, height, width)["counts"]
-
-
-def _compress_polygons(polygons: Sequence, height: int, width: int) -> bytes:
-    for polygon in polygons:
-        if not isinstance(polygon, Sequence) or len(polygon) % 2:
-            raise ValueError(
-                "a polygon must be a list [x0, y0, x1, y1, ...] of even length, got "
-                f"{str(polygon)[:60]}"
-            )
-    # Fewer than three points enclose nothing (pycocotools would read 4 numbers as a
-    # box), so they contribute no pixel instead of an invented rectangle.
-    areal = [list(polygon) for polygon in polygons if len(polygon) >= 6]
-    if not areal:
-        return empty_counts(height, width)
-    return coco_mask.merge(coco_mask.frPyObjects(areal, height, width))["counts"]
-
-
-def empty_counts(height: int, width: int) -> bytes:
-    """Return the compressed counts of a mask without any object pixel."""
-    plain = dict(size=[height, width], counts=[height * width])
-    return coco_mask.frPyObjects(plain, height, width)["counts"]
 
 
 def checked_areas(counts: Sequence[bytes], *, height: int, width: int) -> np.ndarray:
@@ -101,7 +32,24 @@ def checked_areas(counts: Sequence[bytes], *, height: int, width: int) -> np.nda
     starts = np.cumsum(lengths) - lengths
     is_object = (np.arange(len(runs)) - np.repeat(starts, lengths)) % 2 == 1
     area = np.add.reduceat(runs * is_object, starts)
-    return np.where(np.add.reduceat(runs, starts) == height * width, area, -1)
+    # Runs near 2**59 could add up to the right number by wrapping around.
+    fits = np.maximum.reduceat(runs, starts) <= height * width
+    fits &= np.add.reduceat(runs, starts) == height * width
+    return np.where(fits, area, -1)
+
+
+def areas(counts: Sequence[bytes], *, height: int, width: int) -> np.ndarray:
+    """Count the object pixels of several intact masks.
+
+    Args:
+        counts: n intact compressed counts.
+        height: H in pixels.
+        width: W in pixels.
+
+    Returns:
+        (n,) int64.
+    """
+    return coco_mask.area(_as_rles(counts, height, width)).astype(np.int64)
 
 
 def decode(counts: Sequence[bytes], *, height: int, width: int) -> np.ndarray:

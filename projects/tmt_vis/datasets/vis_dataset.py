@@ -14,9 +14,10 @@ from tmt_vis.taxonomy import LabelSpace
 
 from .annotation_file import AnnotationFile
 from .annotation_index import AnnotationIndex, VideoInfo
-from .clip_index import ClipIndex, derive_seed, seeded
+from .clip_index import ClipIndex, derive_seed
 from .clip_sampling import ClipSampler
-from .errors import AnnotationError, ClipFetchError, FrameError
+from .errors import AnnotationError, ClipFetchError, ClipRejectedError, FrameError
+from .global_random import seeded
 from .pipeline import build_pipeline
 
 
@@ -27,8 +28,9 @@ class VISDataset(Dataset):
     Training items are a pure function of (dataset, video, seed): the same ClipIndex
     gives the same tensors in any worker, after any resume. A clip that cannot be made
     (broken frame file, transform that returned None) is replaced by a clip of the next
-    video under a derived seed; each replacement is logged, counted in ``refetches`` (of
-    this process) and in the sample's ``num_refetch``. Test items are never replaced.
+    video under a derived seed; each replacement is logged with its reason, counted in
+    ``refetches`` (of this process) and in the sample's ``num_refetch``. Test items are
+    never replaced.
 
     Args:
         name: Name in the mixture; the sampler's ratios refer to it.
@@ -39,10 +41,18 @@ class VISDataset(Dataset):
         num_frames: T, frames of a training clip.
         frame_range: Largest distance to the clip's reference frame, in frames.
         stride: Distances to the reference frame are multiples of this.
+        frame_order: Order of the frames of a clip, see :class:`ClipSampler`.
+        sampling_frame_ratio: Share of each video's frames that is trained on, see
+            :class:`ClipSampler`.
         pipeline: Transforms; ends with ``PackClipInputs``.
         test_mode: Return whole videos in file order.
         load_gt: Read annotations; None means "when training".
         keep_empty: Also sample training videos without a usable instance.
+        segmentation_key: Which list of masks is read; HQ-YTVIS's training file has
+            ``segmentations_refined`` as well.
+        annotated_frames_only: Leave frames in which no object has a mask out of all
+            clips and videos, for files annotated at some frames only (UVO's sparse
+            set). Give the metric the same value.
         max_refetch: Replacements tried before a training item is an error.
         backend_args: mmengine file backend options of the annotation file.
 
@@ -50,6 +60,9 @@ class VISDataset(Dataset):
         AnnotationError: If the annotation file breaks a rule of the format, or no video
             is left to train on.
     """
+
+    # What reads ann_file; ImageDataset has another.
+    annotation_file: type[AnnotationFile] = AnnotationFile
 
     def __init__(
         self,
@@ -62,10 +75,14 @@ class VISDataset(Dataset):
         num_frames: int = 2,
         frame_range: int = 20,
         stride: int = 1,
+        frame_order: str | Mapping[str, float] = "sorted",
+        sampling_frame_ratio: float = 1.0,
         pipeline: Sequence[Any] = (),
         test_mode: bool = False,
         load_gt: bool | None = None,
         keep_empty: bool = False,
+        segmentation_key: str = "segmentations",
+        annotated_frames_only: bool = False,
         max_refetch: int = 10,
         backend_args: Mapping[str, Any] | None = None,
     ) -> None:
@@ -80,13 +97,19 @@ class VISDataset(Dataset):
         self.max_refetch = max_refetch
         self.refetches: Counter[str] = Counter()
         self._sample_frames = ClipSampler(
-            num_frames=num_frames, frame_range=frame_range, stride=stride
+            num_frames=num_frames,
+            frame_range=frame_range,
+            stride=stride,
+            frame_order=frame_order,
+            sampling_frame_ratio=sampling_frame_ratio,
         )
         self.pipeline = build_pipeline(pipeline)
-        file = AnnotationFile(
+        file = self.annotation_file(
             self.ann_file,
             label_space,
             with_gt=not test_mode if load_gt is None else load_gt,
+            segmentation_key=segmentation_key,
+            annotated_frames_only=annotated_frames_only,
             backend_args=backend_args,
         )
         self.index = AnnotationIndex(file, num_slots=len(label_space))
@@ -145,41 +168,36 @@ class VISDataset(Dataset):
 
     def _fetch_all(self, video: int) -> dict[str, Any]:
         frame_ids = list(range(self.video(video).length))
-        packed = self._run_pipeline(video, frame_ids, seed=0, num_refetch=0)
-        if packed is None:
+        try:
+            return self._run_pipeline(video, frame_ids, seed=0, num_refetch=0)
+        except ClipRejectedError as error:
             raise ClipFetchError(
-                f"a transform of the test pipeline of {self.name!r} returned None for "
-                f"video {self.video(video).name}; test videos are never replaced, so "
-                "remove the transform that filters"
-            )
-        return packed
+                f"the test pipeline of {self.name!r} rejected video "
+                f"{self.video(video).name} ({error}); test videos are never replaced, "
+                "so remove the transform that filters"
+            ) from error
 
     def _fetch(self, video: int, seed: int) -> dict[str, Any]:
-        error: FrameError | None = None
+        error: FrameError | ClipRejectedError | None = None
         for attempt in range(self.max_refetch + 1):
             # Attempt 0 keeps the seed, so a sample's (video, clip_seed) always names
             # the clip it holds, replaced or not.
             clip_seed = seed if attempt == 0 else derive_seed(seed, attempt)
             clip_video = (video + attempt) % len(self)
             try:
-                packed = self._fetch_once(clip_video, clip_seed, attempt)
-            except FrameError as caught:
+                return self._fetch_once(clip_video, clip_seed, attempt)
+            except (FrameError, ClipRejectedError) as caught:
                 error = caught
-                self._record_refetch("frame", clip_video, clip_seed, str(caught))
-                continue
-            if packed is not None:
-                return packed
-            self._record_refetch(
-                "rejected", clip_video, clip_seed, "a transform returned None"
-            )
+                kind = "frame" if isinstance(caught, FrameError) else "rejected"
+                self._record_refetch(kind, clip_video, clip_seed, str(caught))
         raise ClipFetchError(
             f"no clip of dataset {self.name!r} after max_refetch={self.max_refetch} "
-            f"replacements, starting at video {video}, seed {seed}; check data_root "
-            f"and data_prefix (frames are sought under {self.image_root!r}) and the "
-            "transforms that reject clips"
+            f"replacements, starting at video {video}, seed {seed}, the last for: "
+            f"{error}; check data_root and data_prefix (frames are sought under "
+            f"{self.image_root!r}) and the transforms that reject clips"
         ) from error
 
-    def _fetch_once(self, video: int, seed: int, attempt: int) -> dict[str, Any] | None:
+    def _fetch_once(self, video: int, seed: int, attempt: int) -> dict[str, Any]:
         visible = self.index.visible_in(int(self._rows[video]))
         # Its own generator: adding a transform does not change which frames are drawn.
         frame_ids = self._sample_frames(visible, np.random.default_rng(seed))
@@ -187,7 +205,7 @@ class VISDataset(Dataset):
 
     def _run_pipeline(
         self, video: int, frame_ids: list[int], *, seed: int, num_refetch: int
-    ) -> dict[str, Any] | None:
+    ) -> dict[str, Any]:
         info = self.video(video)
         row = int(self._rows[video])
         records = [self.index.frame(row, frame_id) for frame_id in frame_ids]
@@ -198,6 +216,7 @@ class VISDataset(Dataset):
             video_name=info.name,
             video_length=info.length,
             ori_shape=(info.height, info.width),
+            known_slots=info.known_slots,
             clip_seed=seed,
             num_refetch=num_refetch,
             frame_ids=frame_ids,
@@ -217,7 +236,7 @@ class VISDataset(Dataset):
     def _select_rows(self) -> np.ndarray:
         rows = np.arange(len(self.index))
         if not self.test_mode:
-            usable = self.index.rows_with_instances()
+            usable = self._usable_rows()
             self._log_summary(len(rows) - len(usable))
             rows = rows if self.keep_empty else usable
         if not len(rows):
@@ -228,6 +247,14 @@ class VISDataset(Dataset):
                 remedy="check that annotations is not null, or set test_mode",
             )
         return rows
+
+    def _usable_rows(self) -> np.ndarray:
+        rows = self.index.rows_with_instances()
+        if self._sample_frames.sampling_frame_ratio == 1:
+            return rows
+        visible = map(self.index.visible_in, rows)
+        usable = self._sample_frames.usable_frames
+        return rows[[bool(v[usable(len(v))].any()) for v in visible]]
 
     def _log_summary(self, num_empty: int) -> None:
         per_slot = self.index.instances_per_slot

@@ -3,25 +3,41 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .atomic_files import AtomicLocalBackend, write_atomically
 from .batch_identity import identify_batch
-from .checkpoint_loading import UnsafeCheckpointError, load_weights_only
+from .checkpoint_loading import (
+    DamagedCheckpointError,
+    UnsafeCheckpointError,
+    load_weights_only,
+)
+from .complete_weights_hook import (
+    CompleteWeightsHook,
+    IncompleteWeightsError,
+    load_complete_weights,
+)
 from .deterministic_rng_hook import DeterministicRNGHook, seed_everything
 from .non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .plain_data import PlainDataError, from_plain, to_plain
-from .resumable_train_loop import ResumableIterBasedTrainLoop
+from .resumable_train_loop import DataWorkerError, ResumableIterBasedTrainLoop
+from .step_counters import StepCounter
 
 __all__ = [
     "AtomicCheckpointHook",
     "AtomicLocalBackend",
+    "CompleteWeightsHook",
+    "DamagedCheckpointError",
+    "DataWorkerError",
     "DeterministicRNGHook",
+    "IncompleteWeightsError",
     "NonFiniteLossError",
     "NonFiniteLossHook",
     "PlainCheckpointHook",
     "PlainDataError",
     "ResumableIterBasedTrainLoop",
+    "StepCounter",
     "UnsafeCheckpointError",
     "from_plain",
     "identify_batch",
+    "load_complete_weights",
     "load_weights_only",
     "seed_everything",
     "to_plain",

@@ -1,5 +1,6 @@
 """Loading checkpoints without executing anything they contain."""
 
+import errno
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from mmengine.runner import CheckpointLoader
 
 class UnsafeCheckpointError(RuntimeError):
     """A checkpoint that can only be read by executing code from it."""
+
+
+class DamagedCheckpointError(ValueError):
+    """A file that is cut off, or no checkpoint at all."""
 
 
 def load_weights_only(
@@ -30,6 +35,7 @@ def load_weights_only(
     Raises:
         FileNotFoundError: if there is no such file.
         UnsafeCheckpointError: if it holds pickled classes.
+        DamagedCheckpointError: if it is cut off, or no checkpoint.
     """
     path = Path(filename).expanduser()
     if not path.is_file():
@@ -42,21 +48,36 @@ def load_weights_only(
 def _explained(source: str) -> Iterator[None]:
     try:
         yield
-    except pickle.UnpicklingError as error:
+    # Damaged bytes make torch stumble in many ways (RuntimeError, EOFError, KeyError
+    # and more), and nothing but the bytes is at work here.
+    except Exception as error:
+        # EINVAL is how torch puts it that an offset lies behind the end of the file.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        reason = _first_reason(error)
+        if not (isinstance(error, pickle.UnpicklingError) and _names_class(reason)):
+            raise DamagedCheckpointError(
+                f"{source} is damaged or no checkpoint ({type(error).__name__}: "
+                f"{reason}); copy or download it again, or take an earlier one"
+            ) from error
         raise UnsafeCheckpointError(
             f"{source} holds pickled Python objects, and loading them executes code "
             "from the file; only tensors and plain values are loaded here. If you "
             "wrote it yourself, or trust who did, extract the weights of the local "
             "file once: python tools/publish_checkpoint.py FILE --trust-local. "
-            f"(torch: {_first_reason(error)})"
+            f"(torch: {reason})"
         ) from error
 
 
 def _first_reason(error: Exception) -> str:
     """The line of torch's page-long message that names the class."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if "GLOBAL" in line.upper()]
-    return (named or lines or [type(error).__name__])[0]
+    named = [line for line in lines if _names_class(line)]
+    return (named or lines or ["the file ends"])[0][:300]
+
+
+def _names_class(line: str) -> bool:
+    return "GLOBAL" in line.upper()
 
 
 @CheckpointLoader.register_scheme(prefixes="", force=True)

@@ -10,6 +10,8 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from .complete_weights_hook import CompleteWeightsHook
+
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 
 
@@ -66,6 +68,22 @@ def build_runner(cfg: Config) -> Runner:
     if "runner_type" in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)
+
+
+def build_tester(cfg: Config, checkpoint: str) -> Runner:
+    """Build a runner that tests a checkpoint, and refuses one of another model.
+
+    Args:
+        cfg: the complete config.
+        checkpoint: file or address.
+
+    Returns:
+        The runner.
+    """
+    cfg.load_from = checkpoint
+    runner = build_runner(cfg)
+    runner.register_hook(CompleteWeightsHook())
+    return runner
 
 
 def _join_cpu_processes(cfg: Config) -> None:

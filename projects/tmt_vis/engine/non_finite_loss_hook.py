@@ -11,6 +11,7 @@ from mmengine.dist import all_reduce, get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from .atomic_files import write_atomically
 from .batch_identity import identify_batch
 
 
@@ -73,20 +74,34 @@ class NonFiniteLossHook(Hook):
 def _report(runner: Runner, terms: dict[str, float], clips: list[dict]) -> str:
     """Write the identity of the batch next to the checkpoints and describe it."""
     iteration, rank = runner.iter + 1, get_rank()
+    name = f"non_finite_loss_iter{iteration}_rank{rank}.json"
     if not terms:
-        return f"another rank had a NaN or infinite loss at iteration {iteration}"
+        return (
+            f"another rank had a NaN or infinite loss at iteration {iteration}; it "
+            f"wrote {name.replace(f'rank{rank}', 'rank*')} in {runner.work_dir}"
+        )
     report = {
         "iteration": iteration,
         "rank": rank,
+        # Iteration, rank and seed are all that random numbers depend on.
+        "seed": runner.seed,
         "losses": {name: str(value) for name, value in terms.items()},
         "clips": clips,
     }
-    path = Path(runner.work_dir) / f"non_finite_loss_iter{iteration}_rank{rank}.json"
-    path.write_text(json.dumps(report, indent=2, default=str))
+    written = _write(Path(runner.work_dir) / name, report)
     losses = ", ".join(f"{name}={value}" for name, value in terms.items())
     return (
         f"losses must be finite, got {losses} at iteration {iteration} on rank {rank} "
-        f"from clips {clips}; they are listed in {path}. Look at these clips, then "
+        f"from clips {clips}; {written}. Look at these clips, then "
         "resume from the last checkpoint with a lower learning rate, gradient clipping "
         "(optim_wrapper.clip_grad) or bf16 instead of fp16"
     )
+
+
+def _write(path: Path, report: dict[str, Any]) -> str:
+    """Write the report; a full disk must not hide the loss behind its own error."""
+    try:
+        write_atomically(path, json.dumps(report, indent=2, default=str).encode())
+    except OSError as error:
+        return f"they could not be written to {path} ({error})"
+    return f"they are listed in {path}"

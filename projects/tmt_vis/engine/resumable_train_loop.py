@@ -1,5 +1,7 @@
 """Resuming at the sample where training stopped."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from mmdet.registry import LOOPS
@@ -38,6 +40,51 @@ def find_resumable_sampler(dataloader: DataLoader) -> ResumableSampler:
     )
 
 
+def check_batch_size(dataloader: DataLoader) -> None:
+    """Compare the batch size of the loader with the one its sampler counts in.
+
+    The sampler deals batches out to the ranks; with another size, ranks would see the
+    same clips, and a resumed run would start elsewhere.
+
+    Args:
+        dataloader: the training data loader.
+
+    Raises:
+        ValueError: if both name a batch size and they differ.
+    """
+    expected = getattr(dataloader.sampler, "batch_size", dataloader.batch_size)
+    if dataloader.batch_size is not None and expected != dataloader.batch_size:
+        raise ValueError(
+            "train_dataloader.batch_size and train_dataloader.sampler.batch_size must "
+            f"be equal, got {dataloader.batch_size} and {expected}; with --cfg-options "
+            "set both"
+        )
+
+
+class DataWorkerError(RuntimeError):
+    """A process that loads data was killed."""
+
+
+@contextmanager
+def _explained_worker_death(loop: "ResumableIterBasedTrainLoop") -> Iterator[None]:
+    """Say what to do when the system kills a data worker.
+
+    torch raises in whatever line the main process is at when the worker dies.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        workers = loop.dataloader.num_workers
+        raise DataWorkerError(
+            f"{str(error).strip().rstrip('.')}. This was at iteration {loop.iter + 1}; "
+            "checkpoints that are written are complete, and --resume goes on from the "
+            "last one. A killed worker usually means that main memory (or /dev/shm) "
+            f"ran out: lower train_dataloader.num_workers (now {workers})"
+        ) from error
+
+
 @LOOPS.register_module()
 class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
     """Iteration-based training whose data continue where they stopped.
@@ -53,6 +100,7 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
 
     Raises:
         TypeError: if the sampler cannot start at a given step.
+        ValueError: if loader and sampler differ in their batch size.
     """
 
     def __init__(
@@ -64,6 +112,7 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
     ) -> None:
         super().__init__(runner, dataloader, max_iters, **kwargs)
         find_resumable_sampler(self.dataloader)  # now, not when a run must be resumed
+        check_batch_size(self.dataloader)
         self._dataloader_cfg = dataloader
         self._data_seed = runner.seed
 
@@ -72,6 +121,9 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
 
         Returns:
             The trained model.
+
+        Raises:
+            DataWorkerError: if a process that loads data was killed.
         """
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
@@ -79,7 +131,8 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
             self._continue_data()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
-            self.run_iter(next(self.dataloader_iterator))
+            with _explained_worker_death(self):
+                self.run_iter(next(self.dataloader_iterator))
             self._decide_current_val_interval()
             if self._is_validation_due():
                 self.runner.val_loop.run()

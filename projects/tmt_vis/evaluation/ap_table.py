@@ -17,7 +17,7 @@ class APTable:
         num_objects: (K,) int64, annotated objects, crowd regions not counted.
         num_tracks: (K,) int64, predicted tracks that took part.
         iou_thresholds: (I,).
-        area_names: A names, the first is the range of everything.
+        groups: A names of groups of objects, the first is that of all.
         max_tracks: M numbers of tracks per video and category.
     """
 
@@ -26,15 +26,15 @@ class APTable:
     num_objects: np.ndarray
     num_tracks: np.ndarray
     iou_thresholds: np.ndarray
-    area_names: tuple[str, ...]
+    groups: tuple[str, ...]
     max_tracks: tuple[int, ...]
 
-    def class_ap(self, *, iou: float | None = None, area: str = "all") -> np.ndarray:
+    def class_ap(self, *, iou: float | None = None, group: str = "all") -> np.ndarray:
         """Return the AP of every category.
 
         Args:
             iou: One IoU threshold; None averages over all.
-            area: Name of an area range.
+            group: Name of a group: all, s, m, l, and so, mo, ho if the file has them.
 
         Returns:
             (K,) float64 in [0, 1], NaN for categories without an object.
@@ -42,7 +42,7 @@ class APTable:
         Raises:
             ValueError: If ``iou`` was not measured.
         """
-        precision = self.precision[:, self.area_names.index(area)]
+        precision = self.precision[:, self.groups.index(group)]
         if iou is None:
             return precision.mean(axis=(1, 2))
         at = np.flatnonzero(np.isclose(self.iou_thresholds, iou))
@@ -56,20 +56,20 @@ class APTable:
         self,
         *,
         iou: float | None = None,
-        area: str = "all",
+        group: str = "all",
         slots: np.ndarray | None = None,
     ) -> float:
         """Average the AP over the categories that have objects.
 
         Args:
             iou: One IoU threshold; None averages over all.
-            area: Name of an area range.
+            group: Name of a group: all, s, m, l, and so, mo, ho if the file has them.
             slots: (K,) bool, the categories to average; None means all.
 
         Returns:
             AP in [0, 1], NaN if none of the categories has an object.
         """
-        per_class = self.class_ap(iou=iou, area=area)
+        per_class = self.class_ap(iou=iou, group=group)
         return _mean(per_class if slots is None else per_class[slots])
 
     def ar(self, max_tracks: int) -> float:
@@ -77,7 +77,7 @@ class APTable:
         return _mean(self.recall[:, 0, :, self.max_tracks.index(max_tracks)])
 
     def summary(self) -> dict[str, float]:
-        """Return the usual numbers: AP, AP50, AP75, AP by size, AR by track count.
+        """Return the usual numbers: AP, AP50, AP75, AP by group, AR by track count.
 
         Returns:
             Name -> fraction in [0, 1], not rounded; NaN = cannot be measured.
@@ -86,8 +86,8 @@ class APTable:
         for percent in (50, 75):
             if np.isclose(self.iou_thresholds, percent / 100).any():
                 numbers[f"AP{percent}"] = self.ap(iou=percent / 100)
-        for area in self.area_names[1:]:
-            numbers[f"AP{area}"] = self.ap(area=area)
+        for group in self.groups[1:]:
+            numbers[f"AP{group}"] = self.ap(group=group)
         for most in self.max_tracks:
             numbers[f"AR{most}"] = self.ar(most)
         return numbers

@@ -12,48 +12,27 @@ three deliberate differences:
 Crowd regions follow the official code by default: plain IoU, never counted, may absorb
 several predictions. ``crowd_by_prediction=True`` divides by the area of the prediction
 instead, as COCO does for images.
+
+Objects with an occlusion (OVIS) also get an AP per occlusion group, as the official
+evaluator of OVIS computes it. Videos of federated data sets may name categories of
+which not every object is annotated: see ``GroundTruthTubes.ignored_slots``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tmt_vis.structures import TubeRLE
+
 from .ap_table import APTable
+from .boundary import boundary_tube_iou
 from .matching import TubeMatches, match_tubes
+from .object_groups import ObjectGroup, has_size, is_member, object_groups
+from .precision_recall import accumulate, empty_tables
+from .protocol import VISProtocol
+from .result_stream import Progress
 from .tube_iou import tube_iou
 from .video_tubes import GroundTruthTubes, PredictedTubes, mean_areas
-
-
-@dataclass(frozen=True, eq=False)
-class VISProtocol:
-    """What is measured. The defaults are those of YouTube-VIS.
-
-    Args:
-        iou_thresholds: (I,) increasing.
-        recall_points: (R,) increasing, in [0, 1].
-        max_tracks: Increasing numbers of tracks kept per video and category.
-        area_ranges: Name -> (least, greatest) mean area in pixels, both included;
-            the first must hold everything.
-        class_agnostic: Ignore categories (UVO, open world).
-        crowd_by_prediction: Divide by the prediction's area on crowd regions.
-    """
-
-    iou_thresholds: np.ndarray = field(
-        default_factory=lambda: np.linspace(0.5, 0.95, 10)
-    )
-    recall_points: np.ndarray = field(default_factory=lambda: np.linspace(0, 1, 101))
-    max_tracks: tuple[int, ...] = (1, 10, 100)
-    area_ranges: Mapping[str, tuple[float, float]] = field(
-        default_factory=lambda: {
-            "all": (0, 1e10),
-            "s": (0, 128**2),
-            "m": (128**2, 256**2),
-            "l": (256**2, 1e10),
-        }
-    )
-    class_agnostic: bool = False
-    crowd_by_prediction: bool = False
 
 
 def evaluate_tubes(
@@ -62,6 +41,7 @@ def evaluate_tubes(
     *,
     num_slots: int,
     protocol: VISProtocol | None = None,
+    progress: Progress | None = None,
 ) -> APTable:
     """Compare predicted with annotated tracks.
 
@@ -71,6 +51,7 @@ def evaluate_tubes(
         predictions: Tracks by video id; a video that is not named has none.
         num_slots: Size of the label space.
         protocol: What to measure; None means YouTube-VIS.
+        progress: Called with videos done and videos in all.
 
     Returns:
         Precision and recall of each slot (of a single one if class agnostic).
@@ -79,28 +60,79 @@ def evaluate_tubes(
         ValueError: If a prediction is of an unknown video or a slot is out of range.
     """
     protocol = protocol or VISProtocol()
-    _check(ground_truth, predictions, num_slots)
-    matches: dict[int, list[TubeMatches]] = {}
+    groups = _groups(ground_truth, protocol)
+    matches = match_videos(
+        ground_truth,
+        predictions,
+        num_slots=num_slots,
+        protocol=protocol,
+        progress=progress,
+    )
     counts = np.zeros((2, 1 if protocol.class_agnostic else num_slots), dtype=np.int64)
-    for video_id in sorted(ground_truth):
-        truth = ground_truth[video_id]
-        found = predictions.get(video_id, PredictedTubes.none())
-        for slot, objects, tracks in _by_slot(truth, found, protocol):
-            counts[:, slot] += (~truth.is_crowd[objects]).sum(), len(tracks)
-            outcome = _match_video(truth, objects, found, tracks, protocol)
-            matches.setdefault(slot, []).append(outcome)
-    precision, recall = _empty_tables(counts.shape[1], protocol)
     for slot, outcomes in matches.items():
-        precision[slot], recall[slot] = _accumulate(outcomes, protocol)
+        counts[:, slot] = (
+            sum(outcome.num_objects for outcome in outcomes.values()),
+            sum(len(outcome.scores) for outcome in outcomes.values()),
+        )
+    precision, recall = empty_tables(counts.shape[1], len(groups), protocol)
+    for slot, outcomes in matches.items():
+        precision[slot], recall[slot] = accumulate(list(outcomes.values()), protocol)
     return APTable(
         precision=precision,
         recall=recall,
         num_objects=counts[0],
         num_tracks=counts[1],
         iou_thresholds=protocol.iou_thresholds,
-        area_names=tuple(protocol.area_ranges),
+        groups=tuple(group.name for group in groups),
         max_tracks=protocol.max_tracks,
     )
+
+
+def match_videos(
+    ground_truth: Mapping[int, GroundTruthTubes],
+    predictions: Mapping[int, PredictedTubes],
+    *,
+    num_slots: int,
+    protocol: VISProtocol | None = None,
+    progress: Progress | None = None,
+) -> dict[int, dict[int, TubeMatches]]:
+    """Match tracks with objects, video by video: what is slow about an evaluation.
+
+    Args:
+        ground_truth: As for :func:`evaluate_tubes`.
+        predictions: As for :func:`evaluate_tubes`.
+        num_slots: Size of the label space.
+        protocol: What to measure; None means YouTube-VIS.
+        progress: Called with videos done and videos in all.
+
+    Returns:
+        Slot -> video id, increasing -> outcome, where there is an object or a track.
+
+    Raises:
+        ValueError: If a prediction is of an unknown video or a slot is out of range.
+    """
+    protocol = protocol or VISProtocol()
+    _check(ground_truth, predictions, num_slots)
+    groups = _groups(ground_truth, protocol)
+    matches: dict[int, dict[int, TubeMatches]] = {}
+    for number, video_id in enumerate(sorted(ground_truth), start=1):
+        truth = ground_truth[video_id]
+        found = predictions.get(video_id, PredictedTubes.none())
+        for slot, objects, tracks in _by_slot(truth, found, protocol):
+            outcome = _match_video(truth, objects, found, tracks, protocol, groups)
+            matches.setdefault(slot, {})[video_id] = outcome
+        if progress is not None:
+            progress(number, len(ground_truth))
+    return matches
+
+
+def _groups(
+    ground_truth: Mapping[int, GroundTruthTubes], protocol: VISProtocol
+) -> tuple[ObjectGroup, ...]:
+    """Leave the occlusion groups out if the file knows nothing about occlusion."""
+    known = any(video.occlusion is not None for video in ground_truth.values())
+    occlusion_ranges = protocol.occlusion_ranges if known else {}
+    return object_groups(protocol.area_ranges, occlusion_ranges)
 
 
 def _check(
@@ -147,97 +179,58 @@ def _match_video(
     found: PredictedTubes,
     tracks: np.ndarray,
     protocol: VISProtocol,
+    groups: Sequence[ObjectGroup],
 ) -> TubeMatches:
     """Match the tracks of one category in one video with its objects."""
     object_tubes = [truth.tubes[i] for i in objects]
     track_tubes = [found.tubes[i] for i in tracks]
     is_crowd = truth.is_crowd[objects]
-    iou = tube_iou(
-        track_tubes,
-        object_tubes,
-        is_crowd=is_crowd if protocol.crowd_by_prediction else None,
-    )
-    ranges = np.array(list(protocol.area_ranges.values()), dtype=np.float64)
-    counted = _in_ranges(mean_areas(object_tubes), ranges) & ~is_crowd
+    counted = _members(truth, objects, object_tubes, groups) & ~is_crowd
     matched, ignored = match_tubes(
-        iou,
+        _iou(track_tubes, object_tubes, is_crowd, protocol),
         counted=counted,
         is_crowd=is_crowd,
         thresholds=protocol.iou_thresholds,
     )
-    outside = ~_in_ranges(mean_areas(track_tubes), ranges)
+    outside = ~has_size(groups, mean_areas(track_tubes))
+    unknown = np.isin(found.slots[tracks], sorted(truth.ignored_slots))
     return TubeMatches(
         scores=found.scores[tracks],
         matched=matched,
-        ignored=ignored | (~matched & outside[:, None]),
+        ignored=ignored | (~matched & (outside | unknown)[:, None]),
         num_counted=counted.sum(axis=1),
+        num_objects=int((~is_crowd).sum()),
     )
 
 
-def _in_ranges(areas: np.ndarray, ranges: np.ndarray) -> np.ndarray:
-    """Return (A, N) bool: area n lies in range a, borders included."""
-    return (areas >= ranges[:, :1]) & (areas <= ranges[:, 1:])
-
-
-def _empty_tables(
-    num_slots: int, protocol: VISProtocol
-) -> tuple[np.ndarray, np.ndarray]:
-    shape = (num_slots, len(protocol.area_ranges), len(protocol.iou_thresholds))
-    precision = np.full((*shape, len(protocol.recall_points)), np.nan)
-    return precision, np.full((*shape, len(protocol.max_tracks)), np.nan)
-
-
-def _accumulate(
-    outcomes: list[TubeMatches], protocol: VISProtocol
-) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the outcomes of all videos into one category's precision and recall.
-
-    Returns:
-        precision: (A, I, R), at the largest number of tracks.
-        recall: (A, I, M).
-    """
-    scores = np.concatenate([outcome.scores for outcome in outcomes])
-    rank = np.concatenate([np.arange(len(outcome.scores)) for outcome in outcomes])
-    order = np.argsort(-scores, kind="stable")
-    matched = np.concatenate([outcome.matched for outcome in outcomes], axis=2)
-    ignored = np.concatenate([outcome.ignored for outcome in outcomes], axis=2)
-    right = (matched & ~ignored)[..., order]
-    wrong = (~matched & ~ignored)[..., order]
-    num_counted = sum(outcome.num_counted for outcome in outcomes)
-    total = np.where(num_counted > 0, num_counted, np.nan)[:, None]
-    recall = np.stack(
-        [
-            right[..., rank[order] < most].sum(axis=-1) / total
-            for most in protocol.max_tracks
-        ],
-        axis=-1,
-    )
-    hits, misses = np.cumsum(right, axis=-1), np.cumsum(wrong, axis=-1)
-    precision = _interpolate(hits, misses, total, protocol.recall_points)
-    return precision, recall
-
-
-def _interpolate(
-    hits: np.ndarray, misses: np.ndarray, total: np.ndarray, recall_points: np.ndarray
+def _members(
+    truth: GroundTruthTubes,
+    objects: np.ndarray,
+    tubes: Sequence[TubeRLE],
+    groups: Sequence[ObjectGroup],
 ) -> np.ndarray:
-    """Read the monotone precision envelope at fixed recall points.
+    """Return (A, N) bool: which of some objects belong to which group."""
+    unknown = np.full(len(truth), np.nan)
+    occlusion = unknown if truth.occlusion is None else truth.occlusion
+    return is_member(groups, mean_areas(tubes), occlusion[objects])
 
-    Args:
-        hits: (A, I, D) right tracks among the first d.
-        misses: (A, I, D) wrong ones.
-        total: (A, 1) objects to find, NaN where there are none.
-        recall_points: (R,).
 
-    Returns:
-        (A, I, R); 0 beyond the greatest recall, NaN without objects.
-    """
-    # The official code adds 2e-16 here; then a perfect result scores 1 - 2e-16.
-    precision = hits / np.maximum(hits + misses, 1)
-    envelope = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
-    table = np.zeros((*hits.shape[:2], len(recall_points)))
-    for index in np.ndindex(*hits.shape[:2]):
-        recall = hits[index] / total[index[0]]
-        at = np.searchsorted(recall, recall_points, side="left")
-        inside = at < len(recall)
-        table[index][inside] = envelope[index][at[inside]]
-    return np.where(np.isnan(total)[..., None], np.nan, table)
+def _iou(
+    tracks: Sequence[TubeRLE],
+    objects: Sequence[TubeRLE],
+    is_crowd: np.ndarray,
+    protocol: VISProtocol,
+) -> np.ndarray:
+    """Return (D, G) IoU as the protocol wants it, exact from its least threshold on."""
+    crowd = is_crowd if protocol.crowd_by_prediction else None
+    iou = tube_iou(tracks, objects, is_crowd=crowd)
+    if not protocol.boundary:
+        return iou
+    return boundary_tube_iou(
+        tracks,
+        objects,
+        mask_iou=iou,
+        is_crowd=is_crowd,
+        dilation_ratio=protocol.dilation_ratio,
+        at_least=float(protocol.iou_thresholds.min()),
+    )

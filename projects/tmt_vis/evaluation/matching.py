@@ -15,12 +15,14 @@ class TubeMatches:
             threshold I.
         ignored: (A, I, D) bool, the prediction is neither right nor wrong.
         num_counted: (A,) int64, objects that should have been found.
+        num_objects: Objects of any size; crowd regions are none.
     """
 
     scores: np.ndarray
     matched: np.ndarray
     ignored: np.ndarray
     num_counted: np.ndarray
+    num_objects: int
 
 
 def match_tubes(

@@ -4,54 +4,83 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from tmt_vis.taxonomy import LabelSpace
+
 from .ap_table import APTable
+from .tracking import TrackingTable
 
 
-def class_rows(table: APTable, names: Sequence[str]) -> list[dict[str, Any]]:
+def partition_ap(table: APTable, label_space: LabelSpace) -> dict[str, float]:
+    """Split AP by the partitions of a label space.
+
+    Returns:
+        ``AP_base`` and ``AP_novel`` for LV-VIS; empty without partitions.
+    """
+    every = np.arange(len(label_space))
+    return {
+        f"AP_{part}": table.ap(slots=np.isin(every, slots))
+        for part, slots in label_space.partitions.items()
+    }
+
+
+def class_rows(
+    table: APTable,
+    names: Sequence[str],
+    *,
+    boundary: APTable | None = None,
+    tracking: TrackingTable | None = None,
+) -> list[dict[str, Any]]:
     """List AP, AP50 and the counts of every category, in slot order.
 
     Args:
         table: The outcome; K categories.
         names: K category names.
+        boundary: The outcome for boundaries; adds AP_boundary.
+        tracking: Tracking metrics; adds HOTA, DetA and AssA.
 
     Returns:
-        One dict per category: name, AP, AP50 (fractions or NaN), num_objects,
-        num_tracks.
+        One dict per category: name, AP, AP50 (fractions or NaN), what the options add,
+        num_objects, num_tracks.
     """
-    ap, ap50 = table.class_ap(), table.class_ap(iou=0.5)
-    return [
-        {
-            "name": name,
-            "AP": float(ap[slot]),
-            "AP50": float(ap50[slot]),
-            "num_objects": int(table.num_objects[slot]),
-            "num_tracks": int(table.num_tracks[slot]),
-        }
-        for slot, name in enumerate(names)
-    ]
+    columns: dict[str, Sequence[Any]] = {"name": names, "AP": table.class_ap().tolist()}
+    columns["AP50"] = table.class_ap(iou=0.5).tolist()
+    if boundary is not None:
+        columns["AP_boundary"] = boundary.class_ap().tolist()
+    if tracking is not None:
+        for field in ("HOTA", "DetA", "AssA"):
+            columns[field] = [row[field] for row in tracking.per_class]
+    columns["num_objects"] = table.num_objects.tolist()
+    columns["num_tracks"] = table.num_tracks.tolist()
+    cells = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in cells]
 
 
 def format_classes(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Lay the categories out as a text table, AP in percent.
+    """Lay the categories out as a text table, fractions in percent.
 
     Categories without objects cannot have an AP and get a dash.
+
+    Args:
+        rows: What ``class_rows`` returns; at least one.
     """
     width = max([len("category"), *(len(row["name"]) for row in rows)])
-    header = (
-        f"{'category':<{width}}  {'AP':>5}  {'AP50':>5}  {'objects':>7}  {'tracks':>6}"
-    )
+    keys = [key for key in rows[0] if key != "name"]
+    titles = [key.removeprefix("num_") for key in keys]
+    header = "  ".join([f"{'category':<{width}}", *(f"{t:>5}" for t in titles)])
     lines = [header, "-" * len(header)]
-    lines += [
-        f"{row['name']:<{width}}  {_percent(row['AP']):>5}  {_percent(row['AP50']):>5}"
-        f"  {row['num_objects']:>7}  {row['num_tracks']:>6}"
-        for row in rows
-    ]
+    for row in rows:
+        cells = [f"{row['name']:<{width}}"]
+        for key, title in zip(keys, titles, strict=True):
+            cells.append(f"{_cell(row[key]):>{max(len(title), 5)}}")
+        lines.append("  ".join(cells))
     return "\n".join(lines)
 
 
 def format_summary(numbers: Mapping[str, float]) -> str:
-    """Write metrics in one line, in percent: ``AP 49.7  AP50 73.4  ...``."""
-    return "  ".join(f"{name} {_percent(value)}" for name, value in numbers.items())
+    """Write metrics in one line, fractions in percent: ``AP 49.7  AP50 73.4  ...``."""
+    return "  ".join(f"{name} {_cell(value)}" for name, value in numbers.items())
 
 
 def without_nan(numbers: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,5 +91,8 @@ def without_nan(numbers: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _percent(fraction: float) -> str:
-    return "-" if math.isnan(fraction) else f"{100 * fraction:.1f}"
+def _cell(value: float | int) -> str:
+    """Write a fraction in percent and a number as it is."""
+    if isinstance(value, int):
+        return str(value)
+    return "-" if math.isnan(value) else f"{100 * value:.1f}"

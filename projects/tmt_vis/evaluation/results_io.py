@@ -4,22 +4,19 @@
 """
 
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tmt_vis.files import replacing
 from tmt_vis.structures import TubeRLE
 
 from .ground_truth import AnnotationFile
+from .result_stream import NAME_IN_ZIP, Progress, iterate_entries
 from .video_tubes import PredictedTubes
-
-NAME_IN_ZIP = "results.json"  # the servers look for exactly this name
 
 
 class WrittenResults(NamedTuple):
@@ -60,10 +57,9 @@ def write_results(
         ValueError: If the tracks do not fit the annotation file.
     """
     json_file, zip_file = Path(f"{prefix}.results.json"), Path(f"{prefix}.zip")
-    json_file.parent.mkdir(parents=True, exist_ok=True)
     source_of_slot = {slot: i for i, slot in annotations.slot_of_source.items()}
     written = 0
-    with _replacing(json_file) as draft, _replacing(zip_file) as zip_draft:
+    with replacing(json_file) as draft, replacing(zip_file) as zip_draft:
         with open(draft, "w", encoding="utf-8") as stream:
             for entry in _entries(predictions, source_of_slot):
                 stream.write(("[\n" if not written else ",\n") + json.dumps(entry))
@@ -79,13 +75,19 @@ def write_results(
 
 
 def read_results(
-    path: str | Path, annotations: AnnotationFile
+    path: str | Path,
+    annotations: AnnotationFile,
+    *,
+    progress: Progress | None = None,
 ) -> dict[int, PredictedTubes]:
     """Read an official result file and check it against the annotation file.
+
+    Memory is that of the run lengths, about the size of the file.
 
     Args:
         path: The JSON list, or a zip with ``results.json`` inside.
         annotations: The file the results are for.
+        progress: Called with bytes read and bytes in all.
 
     Returns:
         Tracks by video id, in the order of the file; videos without tracks are absent.
@@ -95,7 +97,7 @@ def read_results(
             number of frames or masks of another size, or is no such list at all.
     """
     rows: dict[int, list[tuple[TubeRLE, int, float]]] = {}
-    for index, entry in enumerate(_iterate_list(_read_text(path), path)):
+    for index, entry in enumerate(iterate_entries(path, progress=progress)):
         try:
             row = _track(entry, annotations)
         except KeyError as error:
@@ -140,8 +142,11 @@ def _track(
     slot = annotations.slot_of_source.get(entry["category_id"])
     if video is None or slot is None:
         what = "video_id" if video is None else "category_id"
-        raise ValueError(f"{what} {entry[what]} is not in {annotations.path}")
+        raise ValueError(f"{what} {entry[what]!r} is not in {annotations.path}")
     frames = entry["segmentations"]
+    if video.frames is not None and len(frames) == video.num_files:
+        # Somebody's model predicted the frames without annotations too.
+        frames = [frames[number] for number in video.frames]
     if len(frames) != video.num_frames:
         raise ValueError(
             f"{len(frames)} segmentations for the {video.num_frames} frames of video "
@@ -151,51 +156,3 @@ def _track(
     if not np.isfinite(score):
         raise ValueError(f"score must be finite, got {score}")
     return TubeRLE.from_frames(frames, video.height, video.width), slot, score
-
-
-def _read_text(path: str | Path) -> str:
-    if not zipfile.is_zipfile(path):
-        return Path(path).read_text(encoding="utf-8")
-    with zipfile.ZipFile(path) as archive:
-        if NAME_IN_ZIP not in archive.namelist():
-            raise ValueError(
-                f"{path} must hold {NAME_IN_ZIP} at its top, got {archive.namelist()}"
-            )
-        return archive.read(NAME_IN_ZIP).decode("utf-8")
-
-
-def _iterate_list(text: str, path: str | Path) -> Iterator[dict[str, Any]]:
-    """Decode a JSON list entry by entry.
-
-    Decoded at once, a result file of 2 GB takes five to ten times that in objects.
-    """
-    decoder = json.JSONDecoder()
-    skip = " \t\r\n,"
-    at = len(text) - len(text.lstrip())
-    if text[at : at + 1] != "[":
-        raise ValueError(f"{path} must be a JSON list of tracks, got {text[:30]!r}")
-    at += 1
-    while True:
-        while text[at : at + 1] and text[at] in skip:
-            at += 1
-        if text[at : at + 1] == "]":
-            return
-        try:
-            entry, at = decoder.raw_decode(text, at)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not complete JSON: {error}") from error
-        yield entry
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a draft beside ``path`` that takes its place once all went well."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    draft = Path(name)
-    try:
-        yield draft
-        draft.chmod(0o644)  # mkstemp makes it unreadable for everybody else
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)

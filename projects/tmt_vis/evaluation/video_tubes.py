@@ -16,14 +16,26 @@ class GroundTruthTubes:
         tubes: N tubes at the size of the video.
         slots: (N,) int64, category of each object.
         is_crowd: (N,) bool, True = region that neither counts nor punishes.
+        ignored_slots: Categories of which this video may show objects that nobody
+            annotated (federated data sets): a track of one that finds no object is
+            neither right nor wrong.
+        occlusion: (N,) float64 in [0, 1], how occluded each object is, NaN = unknown;
+            None if the file does not say.
+
+    Raises:
+        ValueError: If lengths differ.
     """
 
     tubes: Sequence[TubeRLE]
     slots: np.ndarray
     is_crowd: np.ndarray
+    ignored_slots: frozenset[int] = frozenset()
+    occlusion: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_lengths(self.tubes, slots=self.slots, is_crowd=self.is_crowd)
+        if self.occlusion is not None:
+            _check_lengths(self.tubes, occlusion=self.occlusion)
 
     def __len__(self) -> int:
         return len(self.tubes)

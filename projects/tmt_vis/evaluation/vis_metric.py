@@ -15,11 +15,13 @@ from mmengine.logging import MMLogger
 from tmt_vis.taxonomy import LabelSpace, Taxonomy
 
 from .ap_table import APTable
-from .average_precision import VISProtocol, evaluate_tubes
+from .average_precision import evaluate_tubes
 from .coverage import missing_videos
 from .ground_truth import AnnotationFile, load_annotations
-from .report import class_rows, format_classes, format_summary
+from .protocol import VISProtocol
+from .report import class_rows, format_classes, format_summary, partition_ap
 from .results_io import write_results
+from .taxonomy_record import CategoryRanking, TaxonomyRecord
 from .video_tubes import PredictedTubes
 
 
@@ -28,7 +30,8 @@ class VISMetric(BaseMetric):
     """Evaluate predicted tracks against the dataset's own annotation file.
 
     Reported are ``DATASET/AP``, AP50, AP75, APs, APm, APl, AR1, AR10, AR100 as
-    fractions (NaN = nothing to measure), and a table per category in the log. Every
+    fractions (NaN = nothing to measure), and a table per category in the log; a label
+    space with partitions (LV-VIS: base, novel) adds ``AP_base`` and so on. Every
     video of the file must be predicted once; a video that comes several times, because
     the sampler pads the last batch, counts once.
 
@@ -44,8 +47,17 @@ class VISMetric(BaseMetric):
             annotations, or with ``format_only``, the default is
             ``submissions/DATASET`` beside the log file (in the current folder if
             nothing is logged to a file).
+        segmentation_key: Which list of masks of the file is the ground truth; that of
+            the dataset (``segmentations_refined`` exists in HQ-YTVIS).
+        annotated_frames_only: As in the dataset: frames without any mask do not count.
+        boundary: Also report Tube-Boundary AP (HQ-YTVIS) as AP_boundary,
+            AP50_boundary and so on.
         allow_missing_videos: Treat videos without result as videos without tracks (a
             lower AP, with a warning) instead of refusing.
+        taxonomy_file: Write which categories were compiled for each video, for
+            ``tools/analysis/taxonomy_report.py``. With or without it,
+            ``DATASET/taxo_recall`` is reported if the model compiles a taxonomy: the
+            share of the categories in the videos that it compiled.
 
     Raises:
         FileNotFoundError: If there is no annotation file.
@@ -61,7 +73,11 @@ class VISMetric(BaseMetric):
         class_agnostic: bool = False,
         format_only: bool = False,
         outfile_prefix: str | None = None,
+        segmentation_key: str = "segmentations",
+        annotated_frames_only: bool = False,
+        boundary: bool = False,
         allow_missing_videos: bool = False,
+        taxonomy_file: str | None = None,
     ) -> None:
         super().__init__(prefix=dataset)
         if not Path(ann_file).is_file():
@@ -75,7 +91,12 @@ class VISMetric(BaseMetric):
         self.class_agnostic = class_agnostic
         self.format_only = format_only
         self.outfile_prefix = outfile_prefix
+        self.segmentation_key = segmentation_key
+        self.annotated_frames_only = annotated_frames_only
+        self.boundary = boundary
         self.allow_missing_videos = allow_missing_videos
+        self.taxonomy_file = taxonomy_file
+        self._rankings: dict[int, CategoryRanking] = {}
         # Now, so that a wrong file is noticed before hours of training; and here only,
         # because no other rank evaluates.
         if is_main_process():
@@ -84,7 +105,12 @@ class VISMetric(BaseMetric):
     @cached_property
     def annotations(self) -> AnnotationFile:
         """The annotation file, read once per process."""
-        return load_annotations(self.ann_file, label_space=self.label_space)
+        return load_annotations(
+            self.ann_file,
+            label_space=self.label_space,
+            segmentation_key=self.segmentation_key,
+            annotated_frames_only=self.annotated_frames_only,
+        )
 
     def _choose_outfile(self) -> None:
         """Give a submission a place where nothing else will come out of the run."""
@@ -114,6 +140,9 @@ class VISMetric(BaseMetric):
                 scores=_to_numpy(tracks["scores"]).astype(np.float64),
             )
             self.results.append((int(sample["video_id"]), tubes))
+            if "pred_taxonomy" in sample:
+                ranking = CategoryRanking.from_sample(sample["pred_taxonomy"])
+                self._rankings[int(sample["video_id"])] = ranking
 
     def _check_sample(self, sample: dict) -> None:
         expected = {"dataset": self.dataset, "label_space": self.label_space.name}
@@ -142,10 +171,15 @@ class VISMetric(BaseMetric):
         # shortest one; ranks hold different counts once samples are routed by dataset.
         gathered = [item for rank in all_gather_object(self.results) for item in rank]
         self.results.clear()
+        rankings = {
+            k: v for r in all_gather_object(self._rankings) for k, v in r.items()
+        }
+        self._rankings.clear()
         outcome: list[Any] = [None]
         if is_main_process():
             try:
-                outcome = [self.compute_metrics(gathered)]
+                metrics = self.compute_metrics(gathered)
+                outcome = [{**metrics, **self._taxonomy_recall(rankings)}]
             except Exception as error:  # the other ranks wait for the broadcast
                 outcome = [error]
         broadcast_object_list(outcome)
@@ -173,15 +207,37 @@ class VISMetric(BaseMetric):
             self._write(predictions)
         if self.format_only or self.annotations.ground_truth is None:
             return {}
-        table = evaluate_tubes(
+        table = self._evaluate(predictions, boundary=False)
+        parts = {**self._seen_and_unseen(table), **self._partitions(table)}
+        metrics = {**table.summary(), **parts}
+        if self.boundary:
+            edges = self._evaluate(predictions, boundary=True).summary()
+            metrics |= {f"{name}_boundary": value for name, value in edges.items()}
+        self._log(table, metrics)
+        return metrics
+
+    def _evaluate(
+        self, predictions: dict[int, PredictedTubes], *, boundary: bool
+    ) -> APTable:
+        return evaluate_tubes(
             self.annotations.ground_truth,
             predictions,
             num_slots=len(self.label_space),
-            protocol=VISProtocol(class_agnostic=self.class_agnostic),
+            protocol=VISProtocol(class_agnostic=self.class_agnostic, boundary=boundary),
         )
-        metrics = {**table.summary(), **self._seen_and_unseen(table)}
-        self._log(table, metrics)
-        return metrics
+
+    def _taxonomy_recall(
+        self, rankings: dict[int, CategoryRanking]
+    ) -> dict[str, float]:
+        """Measure the taxonomy compilation of all videos, and write it if asked to."""
+        if not rankings:
+            return {}
+        record = TaxonomyRecord.collect(
+            rankings, self.annotations, dataset=self.dataset
+        )
+        if self.taxonomy_file is not None:
+            record.save(self.taxonomy_file)
+        return {} if record.present is None else {"taxo_recall": record.recall()}
 
     def _check_videos(self, predictions: dict[int, PredictedTubes]) -> None:
         missing = missing_videos(predictions, self.annotations)
@@ -227,6 +283,10 @@ class VISMetric(BaseMetric):
         taxonomy = Taxonomy.from_label_spaces([*spaces, *tested])
         seen = taxonomy.seen(names, self.label_space.name)
         return {"AP_seen": table.ap(slots=seen), "AP_unseen": table.ap(slots=~seen)}
+
+    def _partitions(self, table: APTable) -> dict[str, float]:
+        """Split AP by the partitions of the label space (LV-VIS: base and novel)."""
+        return {} if self.class_agnostic else partition_ap(table, self.label_space)
 
     def _log(self, table: APTable, metrics: dict[str, float]) -> None:
         names = ["any category"] if self.class_agnostic else self.label_space.names

@@ -22,8 +22,9 @@ from .video_capture import Camera, VideoFile
 from .video_engine import VideoInferenceEngine
 from .video_task import VideoTask
 from .window_prediction import WindowPrediction
+from .windowed_prediction import WindowedPrediction
 from .windows import Window, WindowPlan
-from .writers import frame_masks, write_json, write_masks, write_rendering
+from .writers import write_json, write_masks, write_rendering
 
 __all__ = [
     "ArrayFrames",
@@ -52,10 +53,10 @@ __all__ = [
     "Window",
     "WindowPlan",
     "WindowPrediction",
+    "WindowedPrediction",
     "build_vocabulary",
     "check_free",
     "default_device",
-    "frame_masks",
     "group_inputs",
     "load_config",
     "load_model",

@@ -44,6 +44,7 @@ class VISInferencer:
             per object. Tracks of one object then share their id.
         max_iou: Drop objects that overlap a better one by more than this tube IoU;
             None keeps all, as ``model.predict``.
+        dtype: ``float32`` or ``bfloat16``; None takes the config's ``predict_dtype``.
 
     Example:
         >>> find = VISInferencer("my_config.py", "my_checkpoint.pth")
@@ -64,8 +65,11 @@ class VISInferencer:
         max_objects: int | None = None,
         several_categories: bool = False,
         max_iou: float | None = None,
+        dtype: str | None = None,
     ) -> None:
         self.cfg = load_config(config, cfg_options)
+        if dtype is not None:
+            self.cfg.model.predict_dtype = dtype
         self.model = load_model(self.cfg, checkpoint, device or default_device())
         self.windows = windows or WindowPlan()
         self.link = link or LinkOptions()

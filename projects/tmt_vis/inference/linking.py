@@ -74,6 +74,9 @@ class TrackLinker:
     Where windows overlap, each frame is taken from the window it lies deeper in, so
     the masks of a frame always come from one window.
 
+    A model that tracks from frame to frame says itself which object is which, and is
+    believed.
+
     Args:
         options: Thresholds and memory.
     """
@@ -83,6 +86,7 @@ class TrackLinker:
         self._objects: list[_Object] = []
         self._last: WindowPrediction | None = None
         self._last_ids: list[int] = []
+        self._by_track: dict[int, int] = {}
         self._owned_from = 0
         self._num_windows = 0
 
@@ -119,6 +123,8 @@ class TrackLinker:
         return [one.linked(num_frames) for one in self._objects]
 
     def _identify(self, prediction: WindowPrediction) -> list[int]:
+        if prediction.tracks is not None:
+            return [self._identity_of(track) for track in prediction.tracks]
         known = self._remembered()
         pairs = _pairs(
             _cosines([self._objects[i].embedding for i in known], prediction),
@@ -133,6 +139,12 @@ class TrackLinker:
                 identities[column] = len(self._objects)
                 self._objects.append(_Object())
         return identities
+
+    def _identity_of(self, track: int) -> int:
+        if track not in self._by_track:
+            self._by_track[track] = len(self._objects)
+            self._objects.append(_Object())
+        return self._by_track[track]
 
     def _remembered(self) -> list[int]:
         oldest = self._num_windows - self.options.memory_windows

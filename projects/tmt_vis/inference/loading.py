@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-import tmt_vis.engine  # noqa: F401  (makes CheckpointLoader read weights only)
-from tmt_vis.models import TMTVIS, CheckpointTaxonomyError
+# The room also makes CheckpointLoader read weights only.
+from tmt_vis.engine import IncompleteWeightsError, load_complete_weights
+from tmt_vis.models import TMTVIS
 
 from .errors import InferenceError
 
@@ -63,6 +63,7 @@ def load_model(
             weights of it.
         CheckpointTaxonomyError: If it was trained on other label spaces.
         UnsafeCheckpointError: If it holds pickled classes.
+        DamagedCheckpointError: If it is cut off, or no checkpoint.
     """
     model = MODELS.build(cfg.model)
     if not isinstance(model, TMTVIS):
@@ -78,26 +79,9 @@ def _load_weights(
     model: nn.Module, weights: Mapping[str, Tensor], checkpoint: str
 ) -> None:
     try:
-        keys = model.load_state_dict(weights, strict=False)
-    except CheckpointTaxonomyError:
-        raise
-    except RuntimeError as error:
-        raise InferenceError(
-            f"{checkpoint} does not fit the config's model ({error}); use the config "
-            "the checkpoint was trained with"
-        ) from error
-    if keys.missing_keys:
-        raise InferenceError(
-            f"{checkpoint} lacks {len(keys.missing_keys)} of the "
-            f"{len(model.state_dict())} tensors of the config's model, e.g. "
-            f"{keys.missing_keys[0]}; they would be random. Use the config the "
-            "checkpoint was trained with"
-        )
-    if keys.unexpected_keys:
-        MMLogger.get_current_instance().warning(
-            f"{checkpoint} holds {len(keys.unexpected_keys)} tensors that the config's "
-            f"model does not have, e.g. {keys.unexpected_keys[0]}; is it its config?"
-        )
+        load_complete_weights(model, weights, source=checkpoint)
+    except IncompleteWeightsError as error:
+        raise InferenceError(str(error)) from error
 
 
 def digest_of_state(module: nn.Module) -> str:

@@ -1,7 +1,6 @@
 """From what a user types to frame sources: files, folders, patterns, cameras."""
 
 import glob
-import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -9,13 +8,17 @@ from typing import TypeAlias
 
 import numpy as np
 
+from tmt_vis.datasets.frame_files import (
+    IMAGE_SUFFIXES,
+    frames_of,
+    is_image,
+    natural_key,
+)
+
 from .errors import FrameSourceError
 from .frame_sources import ArrayFrames, FrameSource, ImageFiles
 from .video_capture import Camera, VideoFile
 
-IMAGE_SUFFIXES = frozenset(
-    (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
-)
 VideoInput: TypeAlias = (
     str
     | PathLike[str]
@@ -24,12 +27,6 @@ VideoInput: TypeAlias = (
     | Sequence[np.ndarray | str | PathLike[str]]
     | FrameSource
 )
-
-
-def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Sort key that counts: ``frame2`` comes before ``frame10``."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def open_source(
@@ -87,7 +84,7 @@ def group_inputs(inputs: Sequence[str]) -> list[str | int | list[Path]]:
         FrameSourceError: If a pattern matches nothing.
     """
     paths = [Path(text).expanduser() for text in inputs]
-    if len(paths) > 1 and all(_is_image(p) and p.is_file() for p in paths):
+    if len(paths) > 1 and all(is_image(p) and p.is_file() for p in paths):
         return [sorted(paths, key=natural_key)]
     videos: list[str | int | list[Path]] = []
     for text, path in zip(inputs, paths, strict=True):
@@ -95,7 +92,7 @@ def group_inputs(inputs: Sequence[str]) -> list[str | int | list[Path]]:
             videos.append(int(text))
         elif glob.has_magic(text) and not path.exists():
             matches = _matches(path)
-            images = all(map(_is_image, matches))
+            images = all(map(is_image, matches))
             videos += [text] if images else [str(match) for match in matches]
         else:
             videos.append(text)
@@ -115,14 +112,14 @@ def _open_sequence(
 
 
 def _open_file(path: Path, fps: float | None, image_backend: str) -> FrameSource:
-    if _is_image(path):
+    if is_image(path):
         return ImageFiles([path], name=path.stem, fps=fps, backend=image_backend)
     return VideoFile(path, fps=fps)
 
 
 def _open_pattern(path: Path, fps: float | None, image_backend: str) -> FrameSource:
     matches = _matches(path)
-    if all(map(_is_image, matches)):
+    if all(map(is_image, matches)):
         return _open_sequence(matches, fps, image_backend)
     if len(matches) > 1:
         raise FrameSourceError(
@@ -141,18 +138,14 @@ def _matches(pattern: Path) -> list[Path]:
 
 
 def _images_of(folder: Path) -> list[Path]:
-    files = [p for p in folder.iterdir() if p.is_file() and p.name[0] != "."]
-    images = sorted(filter(_is_image, files), key=natural_key)
+    images = frames_of(folder)
     if not images:
+        files = [p for p in folder.iterdir() if p.is_file() and p.name[0] != "."]
         raise FrameSourceError(
             f"{folder} holds no image, only {len(files)} other files; frames are "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}. Name video files one by one"
         )
     return images
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _folder_name(folder: Path) -> str:

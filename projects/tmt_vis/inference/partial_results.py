@@ -14,7 +14,7 @@ from typing import Any
 
 from .window_prediction import WindowPrediction
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def run_key(facts: Mapping[str, Any]) -> str:

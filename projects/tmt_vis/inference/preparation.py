@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from tmt_vis.datasets.clip_index import seeded
+from tmt_vis.datasets.errors import ClipRejectedError
+from tmt_vis.datasets.global_random import seeded
 from tmt_vis.datasets.pipeline import build_pipeline
 
 from .errors import InferenceError
@@ -67,14 +68,14 @@ class FramePreparation:
             img=[frame],
             img_shape=[frame.shape[:2]],
         )
-        with seeded(_TEST_SEED):
-            packed = self._pipeline(results)
-        if packed is None:
+        try:
+            with seeded(_TEST_SEED):
+                return self._pipeline(results)
+        except ClipRejectedError as error:
             raise InferenceError(
-                f"a transform of the test pipeline rejected frame {number} of {name}; "
+                f"the test pipeline rejected frame {number} of {name} ({error}); "
                 "remove the transform that filters"
-            )
-        return packed
+            ) from error
 
 
 def image_backend(cfg: Config, label_space: str | None) -> str:

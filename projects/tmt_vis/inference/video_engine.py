@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from mmengine.structures import InstanceData
 from torch import Tensor
 
-from tmt_vis.models import TMTVIS
+from tmt_vis.models import TMTVIS, TrackReference
+from tmt_vis.models.clip_features import PixelFeatures
 from tmt_vis.models.decoding import decode_tubes, rank_tracks
-from tmt_vis.models.heads import PixelFeatures
 from tmt_vis.structures import ClipDataSample
 
 from .window_prediction import WindowPrediction
@@ -21,6 +22,9 @@ class VideoInferenceEngine:
     Every frame passes backbone and pixel decoder once: the frames that two windows
     share keep their features. When one window covers the video, the numbers are
     exactly those of ``model.predict`` on the whole video.
+
+    A model that tracks from frame to frame (MinVIS) continues the tracks of the window
+    before, whatever the windows are.
 
     Args:
         model: The detector, on its device.
@@ -46,13 +50,15 @@ class VideoInferenceEngine:
         decoding = model.head.track_decoding
         self.max_objects = max_objects or decoding.limit(label_space)
         self.several_categories = several_categories
+        # What TCM says of the window predicted last, for those who count per slot.
+        self.last_taxonomy: InstanceData | None = None
 
     def run(
         self,
         frames: Iterable[Mapping[str, Any]],
         *,
         start: int = 0,
-        done_until: int = 0,
+        after: WindowPrediction | None = None,
     ) -> Iterator[WindowPrediction]:
         """Predict window after window.
 
@@ -60,7 +66,8 @@ class VideoInferenceEngine:
             frames: Packed frames, ``inputs`` (1, 3, h, w) and ``data_samples``, as
                 :class:`FramePreparation` makes them. Read when they are needed.
             start: Number of the first frame, a ``plan.restart_frame``.
-            done_until: Windows that end here or earlier are not wanted.
+            after: The last window that is finished already; those that follow are
+                wanted.
 
         Yields:
             One prediction per window, in order.
@@ -68,7 +75,7 @@ class VideoInferenceEngine:
         self.model.eval()
         buffer = _FeatureBuffer(self.plan.length)
         pending: list[Mapping[str, Any]] = []
-        seen, predicted = start, done_until
+        seen, last = start, after
         for packed in frames:
             pending.append(packed)
             seen += 1
@@ -77,14 +84,14 @@ class VideoInferenceEngine:
                 pixels, sample = self._pixel_features(pending)
                 buffer.add(pixels)
                 pending.clear()
-            if ends and seen > predicted:
-                yield self._predict(buffer.joined(), sample, seen)
-                predicted = seen
+            if ends and seen > _end(last):
+                last = self._predict(buffer.joined(), sample, seen, last)
+                yield last
         if pending:
             pixels, sample = self._pixel_features(pending)
             buffer.add(pixels)
-        if seen > predicted:
-            yield self._predict(buffer.joined(), sample, seen)
+        if seen > _end(last):
+            yield self._predict(buffer.joined(), sample, seen, last)
 
     @torch.no_grad()
     def _pixel_features(
@@ -93,32 +100,53 @@ class VideoInferenceEngine:
         clip = torch.cat([frame["inputs"] for frame in packed])
         data = dict(inputs=[clip], data_samples=[packed[0]["data_samples"]])
         data = self.model.data_preprocessor(data, False)
-        feats = self.model.backbone(data["inputs"][0])
-        return self.model.head.pixel_features(feats), data["data_samples"][0]
+        with self.model.predict_precision():
+            pixels = self.model.pixel_features(data["inputs"][0])
+        return pixels, data["data_samples"][0]
 
     @torch.no_grad()
     def _predict(
-        self, pixels: PixelFeatures, sample: ClipDataSample, stop: int
+        self,
+        pixels: PixelFeatures,
+        sample: ClipDataSample,
+        stop: int,
+        last: WindowPrediction | None,
+    ) -> WindowPrediction:
+        with self.model.predict_precision():
+            return self._predict_window(pixels, sample, stop, last)
+
+    def _predict_window(
+        self,
+        pixels: PixelFeatures,
+        sample: ClipDataSample,
+        stop: int,
+        last: WindowPrediction | None,
     ) -> WindowPrediction:
         head = self.model.head
         window = Window(max(0, stop - self.plan.length), stop)
         features = head.clip_features(pixels, window.num_frames)
-        queries = head.predict_queries(features, [self.label_space])[0]
+        reference = _reference(last, window)
+        (queries,) = head.predict_queries(features, [self.label_space], [reference])
         kept = self._choose(queries.slot_probs)
-        embeds = queries.mask_embeds[kept]
-        tubes = decode_tubes(
-            embeds, features.mask_features[0], sample, head.track_decoding
-        )
+        embeds = queries.mask_embeds[..., kept, :]
+        tubes = decode_tubes(embeds, queries.mask_features, sample, head.track_decoding)
         compiled: tuple[tuple[int, float], ...] = ()
+        self.last_taxonomy = queries.taxonomy
         if queries.taxonomy is not None:
             ids, scores = queries.taxonomy.union_ids, queries.taxonomy.scores
             compiled = tuple(zip(ids.tolist(), scores.tolist(), strict=True))
+        tracks = last_queries = None
+        if queries.last_queries is not None:
+            tracks, embeds = tuple(kept.tolist()), queries.last_queries[kept]
+            last_queries = queries.last_queries.float().cpu().numpy()
         return WindowPrediction(
             window=window,
-            embeddings=embeds.cpu().numpy(),
+            embeddings=embeds.float().cpu().numpy(),
             slot_probs=queries.slot_probs[kept].float().cpu().numpy(),
             tubes=tuple(tubes),
             compiled=compiled,
+            tracks=tracks,
+            last_queries=last_queries,
         )
 
     def _choose(self, slot_probs: Tensor) -> Tensor:
@@ -128,6 +156,18 @@ class VideoInferenceEngine:
         best = slot_probs.amax(1)
         count = min(self.max_objects, len(best))
         return best.topk(count).indices.sort().values
+
+
+def _end(last: WindowPrediction | None) -> int:
+    return 0 if last is None else last.window.stop
+
+
+def _reference(last: WindowPrediction | None, window: Window) -> TrackReference | None:
+    """Find the last frame of the window before in this one."""
+    if last is None or last.last_queries is None:
+        return None
+    queries = torch.from_numpy(last.last_queries)
+    return TrackReference(queries, last.window.stop - 1 - window.start)
 
 
 class _FeatureBuffer:

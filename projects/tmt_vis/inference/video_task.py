@@ -114,8 +114,8 @@ class VideoTask:
         start = self.engine.plan.restart_frame(len(done))
         frames = self._frames(start, progress)
         packed = self.prepare(frames, name=self.source.name, start=start)
-        until = done[-1].window.stop if done else 0
-        yield from self.engine.run(packed, start=start, done_until=until)
+        last = done[-1] if done else None
+        yield from self.engine.run(packed, start=start, after=last)
 
     def _frames(self, start: int, progress: Progress | None) -> Iterator[np.ndarray]:
         limit, expected = self.max_frames, self.source.num_frames

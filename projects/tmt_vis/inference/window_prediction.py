@@ -22,6 +22,10 @@ class WindowPrediction:
         tubes: k tubes of the window's frames at the original size.
         compiled: ``union_id`` and score of the compiled taxonomy, best first; empty
             without TCM.
+        tracks: Number of each object in the model's own tracking, the same in all
+            windows; None for a model that tracks inside of a window only.
+        last_queries: (Q, C) float32, what all tracks of such a model look like in the
+            last frame, from which the next window continues them.
     """
 
     window: Window
@@ -29,6 +33,8 @@ class WindowPrediction:
     slot_probs: np.ndarray
     tubes: tuple[TubeRLE, ...]
     compiled: tuple[tuple[int, float], ...] = ()
+    tracks: tuple[int, ...] | None = None
+    last_queries: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.tubes)
@@ -43,6 +49,8 @@ class WindowPrediction:
             "sizes": [[t.height, t.width, t.num_frames] for t in self.tubes],
             "tubes": [tube.counts.decode("ascii") for tube in self.tubes],
             "compiled": [list(pair) for pair in self.compiled],
+            "tracks": self.tracks,
+            "last_queries": _array_to_text(self.last_queries),
         }
 
     @classmethod
@@ -55,14 +63,20 @@ class WindowPrediction:
             slot_probs=_array_from_text(state["slot_probs"]),
             tubes=tuple(TubeRLE(text.encode("ascii"), *size) for text, size in tubes),
             compiled=tuple((union_id, score) for union_id, score in state["compiled"]),
+            tracks=None if state["tracks"] is None else tuple(state["tracks"]),
+            last_queries=_array_from_text(state["last_queries"]),
         )
 
 
-def _array_to_text(array: np.ndarray) -> dict[str, Any]:
+def _array_to_text(array: np.ndarray | None) -> dict[str, Any] | None:
+    if array is None:
+        return None
     data = np.ascontiguousarray(array, dtype="<f4").tobytes()
     return {"shape": list(array.shape), "data": base64.b64encode(data).decode("ascii")}
 
 
-def _array_from_text(state: dict[str, Any]) -> np.ndarray:
+def _array_from_text(state: dict[str, Any] | None) -> np.ndarray | None:
+    if state is None:
+        return None
     data = base64.b64decode(state["data"])
     return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(state["shape"])

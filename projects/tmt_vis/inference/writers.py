@@ -1,19 +1,16 @@
 """Results to files, each of which appears complete or not at all."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from pycocotools import mask as coco_mask
 
-from tmt_vis.structures import TubeRLE
+from tmt_vis.files import replacing
+from tmt_vis.structures import frame_masks
 from tmt_vis.visualization import (
     TrackLabel,
     draw_legend,
@@ -75,7 +72,7 @@ def write_masks(folder: Path, result: VideoResult) -> None:
     wide = max((track.id for track in tracks), default=0) > _MAX_BYTE
     with replacing(folder) as draft:
         draft.mkdir()
-        masks = frame_masks([t.tube for t in tracks], result)
+        masks = _masks_per_frame(tracks, result)
         for number, shown in enumerate(masks):
             index = np.zeros((result.height, result.width), np.uint16)
             # Best last, so that it covers the others.
@@ -111,8 +108,7 @@ def write_rendering(path: Path, result: VideoResult, source: FrameSource) -> Non
         result: Of the video.
         source: The video; it is read again.
     """
-    with replacing(path) as draft:
-        write_video(draft, _render(result, source), fps=result.fps)
+    write_video(path, _render(result, source), fps=result.fps)
 
 
 def best_per_object(tracks: Sequence[Track]) -> list[Track]:
@@ -127,52 +123,16 @@ def best_per_object(tracks: Sequence[Track]) -> list[Track]:
     return list(unique.values())
 
 
-def frame_masks(tubes: Sequence[TubeRLE], result: VideoResult) -> Iterator[np.ndarray]:
-    """Decode tubes frame by frame, in time and memory linear in the video.
-
-    Args:
-        tubes: N tubes of the video.
-        result: Gives the size of the video.
-
-    Yields:
-        (N, H, W) bool for each frame.
-    """
-    per_tube = [tube.to_frames() for tube in tubes]
-    for number in range(result.num_frames):
-        masks = np.zeros((len(tubes), result.height, result.width), dtype=bool)
-        for row, frames in enumerate(per_tube):
-            if frames[number] is not None:
-                masks[row] = coco_mask.decode(frames[number])
-        yield masks
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a draft beside ``path`` that takes its place once all went well.
-
-    Args:
-        path: A file or a folder; its parent is made if needed.
-
-    Yields:
-        A path with the same ending, where nothing is yet.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.stem}.partial{path.suffix}")
-    _remove(draft)
-    try:
-        yield draft
-        if path.is_dir():
-            _remove(path)
-        os.replace(draft, path)
-    finally:
-        _remove(draft)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _masks_per_frame(
+    tracks: Sequence[Track], result: VideoResult
+) -> Iterator[np.ndarray]:
+    """Yield the masks of the tracks, (N, H, W) bool, for each frame."""
+    return frame_masks(
+        [track.tube for track in tracks],
+        height=result.height,
+        width=result.width,
+        num_frames=result.num_frames,
+    )
 
 
 def _entry(track: Track, video_id: int, video_name: str) -> dict[str, Any]:
@@ -209,7 +169,7 @@ def _render(result: VideoResult, source: FrameSource) -> Iterator[np.ndarray]:
     tracks = best_per_object(result.tracks)
     labels = [TrackLabel(t.id, t.name, t.score) for t in tracks]
     frames = islice(source.frames(), result.num_frames)
-    masks = frame_masks([track.tube for track in tracks], result)
+    masks = _masks_per_frame(tracks, result)
     legend = None
     for frame, shown in zip(frames, masks, strict=True):
         image = draw_tracks(np.ascontiguousarray(frame[..., ::-1]), shown, labels)

@@ -90,15 +90,18 @@ class SetCriterion:
         bce, dice = self._mask_losses(
             predictions, targets, assignment, mask_stages, num_masks
         )
+        weights = [self.loss_weights[stage.class_weight] for stage in stages]
+        classes = (classes * classes.new_tensor(weights)).unbind()
+        bce = (self.loss_weights["mask"] * bce).unbind()
+        dice = (self.loss_weights["dice"] * dice).unbind()
         losses: Losses = {}
         for loss, stage in zip(classes, stages, strict=True):
             if stage.class_name is not None:
-                weight = self.loss_weights[stage.class_weight]
-                losses[stage.class_name] = weight * loss
+                losses[stage.class_name] = loss
         for row, index in enumerate(mask_stages):
             prefix = stages[index].prefix
-            losses[f"{prefix}loss_mask"] = self.loss_weights["mask"] * bce[row]
-            losses[f"{prefix}loss_dice"] = self.loss_weights["dice"] * dice[row]
+            losses[f"{prefix}loss_mask"] = bce[row]
+            losses[f"{prefix}loss_dice"] = dice[row]
         return losses
 
     def _normalisers(

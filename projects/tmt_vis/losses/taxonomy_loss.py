@@ -18,7 +18,8 @@ def compilation_loss(
     Args:
         score_logits: ``(B, K)``, the scores S before the sigmoid.
         present: ``(B, K)`` bool, True = the clip shows the category.
-        class_keep: ``(B, K)`` bool, True = the label space annotates the category.
+        class_keep: ``(B, K)`` bool, True = the label space annotates the category and
+            the sample says whether it is there.
 
     Returns:
         Scalar: mean over the categories of each label space, then over clips.
@@ -27,5 +28,7 @@ def compilation_loss(
     # value and the gradient out (0 * inf would be NaN).
     logits = score_logits.float().masked_fill(~class_keep, 0)
     loss = F.binary_cross_entropy_with_logits(logits, present.float(), reduction="none")
-    per_clip = torch.where(class_keep, loss, 0).sum(1) / class_keep.sum(1)
+    # A video may say nothing about any category with a text.
+    num_known = class_keep.sum(1).clamp(min=1)
+    per_clip = torch.where(class_keep, loss, 0).sum(1) / num_known
     return per_clip.mean()

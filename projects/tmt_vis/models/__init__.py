@@ -2,8 +2,12 @@
 
 from .classifiers import LinearClassifier, TextSimilarityClassifier
 from .data_preprocessors import ClipDataPreprocessor
+from .decoding_scopes import ClipScope, FrameScope
 from .detectors import TMTVIS
 from .heads import TMTVISHead
+from .pixel_decoder import ClipPixelDecoder
+from .query_tracker import QuerySimilarityTracker, TrackReference
+from .query_trunk import QueryTrunk
 from .taxonomy_compilation import CompiledTaxonomy, TaxonomyCompilationModule
 from .taxonomy_injection import (
     TaxonomyAdditionLayer,
@@ -16,8 +20,13 @@ from .vocabulary import CheckpointTaxonomyError, UnionVocabulary, VocabularyMode
 __all__ = [
     "CheckpointTaxonomyError",
     "ClipDataPreprocessor",
+    "ClipPixelDecoder",
+    "ClipScope",
     "CompiledTaxonomy",
+    "FrameScope",
     "LinearClassifier",
+    "QuerySimilarityTracker",
+    "QueryTrunk",
     "TMTVIS",
     "TMTVISHead",
     "TaxonomyAdditionLayer",
@@ -26,6 +35,7 @@ __all__ = [
     "TaxonomyInjectionLayer",
     "TaxonomyInjectionModule",
     "TextSimilarityClassifier",
+    "TrackReference",
     "UnionVocabulary",
     "VocabularyMode",
 ]

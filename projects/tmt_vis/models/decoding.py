@@ -70,7 +70,7 @@ def decode_tracks(
 
     Args:
         slot_probs: ``(Q, slots)``.
-        mask_embeds: ``(Q, C)``.
+        mask_embeds: ``(Q, C)``, or ``(T, Q, C)`` where each frame has its own.
         mask_features: ``(T, C, H, W)``.
         sample: whose metainfo holds the sizes.
         decoding: what is kept.
@@ -82,7 +82,8 @@ def decode_tracks(
     limit = decoding.limit(sample.label_space)
     scores, slots, queries = rank_tracks(slot_probs, limit)
     unique, position = queries.unique(return_inverse=True)
-    tubes = decode_tubes(mask_embeds[unique], mask_features, sample, decoding)
+    embeds = mask_embeds[..., unique, :]
+    tubes = decode_tubes(embeds, mask_features, sample, decoding)
     tracks = InstanceData(scores=scores.cpu(), labels=slots.cpu())
     tracks.queries = queries.cpu()
     tracks.tubes = [tubes[i] for i in position.tolist()]
@@ -99,7 +100,7 @@ def decode_tubes(
     """Decode the masks of some queries of one video.
 
     Args:
-        mask_embeds: ``(k, C)``.
+        mask_embeds: ``(k, C)``, or ``(T, k, C)`` where each frame has its own.
         mask_features: ``(T, C, H, W)``.
         sample: whose metainfo holds the sizes.
         decoding: gives the frames decoded at a time.
@@ -107,13 +108,22 @@ def decode_tubes(
     Returns:
         k tubes of T frames at the original size.
     """
-    chunks = decode_masks(
-        mask_embeds,
-        mask_features,
-        padded_size=sample.batch_input_shape,
-        image_size=sample.img_shape,
-        output_size=sample.ori_shape,
-        frames_per_chunk=decoding.frames_per_chunk,
+    per_frame = mask_embeds.dim() == 3
+    pieces = (
+        zip(mask_embeds, mask_features.split(1), strict=True)
+        if per_frame
+        else [(mask_embeds, mask_features)]
     )
-    parts = [encode_tubes(chunk.cpu().numpy()) for chunk in chunks]
+    parts = [
+        encode_tubes(chunk.cpu().numpy())
+        for embeds, features in pieces
+        for chunk in decode_masks(
+            embeds,
+            features,
+            padded_size=sample.batch_input_shape,
+            image_size=sample.img_shape,
+            output_size=sample.ori_shape,
+            frames_per_chunk=decoding.frames_per_chunk,
+        )
+    ]
     return [TubeRLE.concat(list(pieces)) for pieces in zip(*parts, strict=True)]

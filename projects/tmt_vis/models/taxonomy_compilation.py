@@ -1,12 +1,13 @@
 """Taxonomy Compilation Module: which categories does this clip show (Sec. 3.2)."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from enum import Enum
 
 import torch
 from mmdet.registry import MODELS
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from .clip_features import ClipFeatures
@@ -38,6 +39,64 @@ class CompiledTaxonomy:
     union_ids: Tensor
     score_logits: Tensor
     class_keep: Tensor
+
+    def __getitem__(self, clips: slice | Tensor) -> "CompiledTaxonomy":
+        """Return the taxonomy of some of the clips."""
+        return CompiledTaxonomy(*(part[clips] for part in self._parts()))
+
+    def repeated(self, count: int) -> "CompiledTaxonomy":
+        """Give every clip's taxonomy to ``count`` clips in a row."""
+        clips = torch.arange(len(self.keep), device=self.keep.device)
+        return self[clips.repeat_interleave(count)]
+
+    @classmethod
+    def cat(cls, parts: Sequence["CompiledTaxonomy"]) -> "CompiledTaxonomy":
+        """Join the taxonomies of several batches."""
+        columns = zip(*(part._parts() for part in parts), strict=True)
+        return cls(*map(torch.cat, columns))
+
+    def report(self, clips: slice, slots: Tensor) -> InstanceData:
+        """List what was compiled for the clips of one video, best first.
+
+        Args:
+            clips: of the video.
+            slots: ``union_id`` of each slot of the video's label space.
+
+        Returns:
+            ``union_ids`` and ``scores``, the largest over the clips; ties go to the
+            smaller ``union_id``. Metainfo tells of every slot ``slot_scores``,
+            ``slot_compiled`` and ``slot_ranks`` among all categories that could be
+            compiled, best = 0 (-1: it has no text).
+        """
+        compiled = torch.zeros_like(self.class_keep[0])
+        compiled[self.union_ids[clips][self.keep[clips]]] = True
+        best = self.score_logits[clips].amax(0).masked_fill(~compiled, -torch.inf)
+        ranked = best.sort(descending=True, stable=True)
+        count = int(compiled.sum())
+        compiled = ranked.indices[:count]
+        return InstanceData(
+            union_ids=compiled.cpu(),
+            scores=ranked.values[:count].sigmoid().float().cpu(),
+            metainfo=self._slot_report(clips, slots, compiled),
+        )
+
+    def _slot_report(
+        self, clips: slice, slots: Tensor, compiled: Tensor
+    ) -> dict[str, Tensor]:
+        could_be = self.class_keep[clips][0]  # the clips share their label space
+        logits = self.score_logits[clips].amax(0)
+        order = logits.masked_fill(~could_be, -torch.inf).sort(
+            descending=True, stable=True
+        )
+        ranks = order.indices.argsort().masked_fill(~could_be, -1)
+        return dict(
+            slot_scores=logits[slots].sigmoid().float().cpu(),
+            slot_ranks=ranks[slots].cpu(),
+            slot_compiled=torch.isin(slots, compiled).cpu(),
+        )
+
+    def _parts(self) -> tuple[Tensor, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))
 
 
 @dataclass(frozen=True)
@@ -201,9 +260,11 @@ class TaxonomyCompilationModule(nn.Module):
         rows = union_ids.unsqueeze(-1).expand(-1, -1, embeddings.shape[-1])
         kept = embeddings.gather(1, rows)
         if self.score_supervision is ScoreSupervision.GATE:
-            gate = logits.gather(1, union_ids).sigmoid().unsqueeze(-1)
-            # The quotient is exactly 1, so that only the gradient is gated.
-            kept = kept * (gate / gate.detach()).to(kept.dtype)
+            # Exactly 1, with the gradient of the gate's logarithm. The quotient of the
+            # gates themselves is 0/0 below a logit of -104, which training reaches.
+            log_gate = nn.functional.logsigmoid(logits.gather(1, union_ids))
+            scale = (log_gate - log_gate.detach()).exp().unsqueeze(-1)
+            kept = kept * scale.to(kept.dtype)
         keep = class_keep.gather(1, union_ids)
         return CompiledTaxonomy(kept, keep, union_ids, logits, class_keep)
 

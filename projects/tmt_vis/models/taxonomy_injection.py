@@ -19,6 +19,7 @@ class TaxonomyInjectionLayer(nn.Module):
         num_heads: attention heads.
         ffn_channels: hidden width of the FFN.
         layer_scale: initial factor of the residual branches; None = no factor.
+        norm_first: LayerNorm in front of the branches instead of behind them.
     """
 
     every_layer = True
@@ -32,6 +33,7 @@ class TaxonomyInjectionLayer(nn.Module):
         num_heads: int = 8,
         ffn_channels: int = 2048,
         layer_scale: float | None = None,
+        norm_first: bool = False,
     ) -> None:
         super().__init__()
         self.block = CrossAttentionBlock(
@@ -39,6 +41,7 @@ class TaxonomyInjectionLayer(nn.Module):
             num_heads=num_heads,
             ffn_channels=ffn_channels,
             layer_scale=layer_scale,
+            norm_first=norm_first,
         )
         for part in (self.block.cross_attn, self.block.ffn):
             xavier_init(part)

@@ -99,6 +99,27 @@ class UnionVocabulary(nn.Module):
         rows = [getattr(self, f"_keep_{self._position(s)}") for s in label_spaces]
         return torch.stack(rows)
 
+    def known_keep(self, label_space: str, known_slots: Sequence[int] | None) -> Tensor:
+        """Mark the categories about which one sample says something.
+
+        In federated data sets (BURST), a video is annotated for some categories and
+        verified to be without some others; the rest of its label space may be there
+        or not.
+
+        Args:
+            label_space: of the sample.
+            known_slots: annotated or verified to be absent; None = all.
+
+        Returns:
+            ``(K,)`` bool, False for the unknown categories of the label space.
+        """
+        keep = torch.ones_like(self.has_text)
+        if known_slots is not None:
+            union_ids = self.slots_to_union(label_space)
+            keep[union_ids] = False
+            keep[union_ids[list(known_slots)]] = True
+        return keep
+
     def near_matrix(self, label_space: str) -> Tensor:
         """Mark, for each slot, its own category and those pooled into it (A23).
 

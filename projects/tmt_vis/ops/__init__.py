@@ -1,5 +1,7 @@
 """Parameter-free numerics, each fast path beside its readable reference."""
 
+from .deform_sampling import deform_attention, deform_attention_reference
+from .level_layout import LevelLayout
 from .mask_logits import decode_masks, mask_logits, resize_clip
 from .masked_attention import (
     keep_from_mask_logits,
@@ -10,9 +12,12 @@ from .masked_attention import (
 from .point_sampling import PointSampler, clip_generator, sample_points
 
 __all__ = [
+    "LevelLayout",
     "PointSampler",
     "clip_generator",
     "decode_masks",
+    "deform_attention",
+    "deform_attention_reference",
     "keep_from_mask_logits",
     "mask_logits",
     "masked_attention",

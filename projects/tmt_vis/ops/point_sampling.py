@@ -91,7 +91,9 @@ class PointSampler:
             rows, self.num_candidates, 2, device=device, generator=generator
         )
         uncertainty = -sample_points(logits, candidates).squeeze(1).abs()
-        chosen = uncertainty.topk(self.num_uncertain, dim=1).indices
+        # The loss sums over the points, so nobody needs them in order; sorting takes
+        # half of topk's time on a CPU.
+        chosen = uncertainty.topk(self.num_uncertain, dim=1, sorted=False).indices
         uncertain = candidates.gather(1, chosen.unsqueeze(-1).expand(-1, -1, 2))
         num_random = self.num_points - self.num_uncertain
         uniform = torch.rand(rows, num_random, 2, device=device, generator=generator)

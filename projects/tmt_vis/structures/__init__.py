@@ -2,6 +2,15 @@
 
 from .clip_data_sample import ClipDataSample
 from .clip_targets import ClipTargets
-from .tube_rle import TubeRLE, encode_tubes
+from .frame_rle import FrameRLE, compress_segmentation
+from .tube_rle import TubeRLE, encode_tubes, frame_masks
 
-__all__ = ["ClipDataSample", "ClipTargets", "TubeRLE", "encode_tubes"]
+__all__ = [
+    "ClipDataSample",
+    "ClipTargets",
+    "FrameRLE",
+    "TubeRLE",
+    "compress_segmentation",
+    "encode_tubes",
+    "frame_masks",
+]

@@ -7,7 +7,7 @@ RLE, and the IoU of two tubes is the IoU of two images: no loop over frames.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,8 +107,11 @@ class TubeRLE:
         runs, lengths = decode_counts(texts)
         ends = np.cumsum(runs)
         borders = np.arange(1, len(frames) + 1) * (height * width)
-        if (ends[np.cumsum(lengths) - 1] != borders).any():
-            bad = int(np.argmax(ends[np.cumsum(lengths) - 1] != borders))
+        # Runs near 2**59 could reach the right end by wrapping around.
+        wrong = ends[np.cumsum(lengths) - 1] != borders
+        wrong |= np.maximum.reduceat(runs, np.cumsum(lengths) - lengths) > borders[0]
+        if wrong.any():
+            bad = int(np.argmax(wrong))
             raise ValueError(
                 f"the runs of frame {bad} do not add up to {height} x {width} pixels"
             )
@@ -281,6 +284,41 @@ def encode_tubes(masks: np.ndarray) -> list[TubeRLE]:
     if masks.ndim != 4:
         raise ValueError(f"masks must be (N, T, H, W), got shape {masks.shape}")
     return [TubeRLE.from_masks(tube) for tube in masks]
+
+
+def frame_masks(
+    tubes: Sequence[TubeRLE], *, height: int, width: int, num_frames: int
+) -> Iterator[np.ndarray]:
+    """Decode tubes frame by frame, in time and memory linear in the video.
+
+    Cutting one frame after the other out of a tube (``part``) reads all of its runs
+    each time.
+
+    Args:
+        tubes: N tubes of one size, possibly none.
+        height: H in pixels.
+        width: W in pixels.
+        num_frames: T of the tubes.
+
+    Yields:
+        (N, H, W) bool for each frame, True = object.
+
+    Raises:
+        ValueError: If a tube is of another size.
+    """
+    for tube in tubes:
+        if (tube.height, tube.width, tube.num_frames) != (height, width, num_frames):
+            raise ValueError(
+                f"tubes must be {height} x {width} over {num_frames} frames, got "
+                f"{tube.height} x {tube.width} over {tube.num_frames}"
+            )
+    per_tube = [tube.to_frames() for tube in tubes]
+    for number in range(num_frames):
+        masks = np.zeros((len(tubes), height, width), dtype=bool)
+        for row, frames in enumerate(per_tube):
+            if frames[number] is not None:
+                masks[row] = coco_mask.decode(frames[number])
+        yield masks
 
 
 def _cancel_pairs(positions: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ class Category:
         has_text: False when the name means nothing to a text encoder (UVO's
             'other'); such a category keeps its classifier slot and gets no text.
         union_name: How to show it in a union, when its name would be confusing.
+        partition: Part of the list it belongs to (LV-VIS: base or novel); AP is then
+            reported per part as well.
     """
 
     source_id: int
@@ -35,6 +37,7 @@ class Category:
     prompt: str | None = None
     has_text: bool = True
     union_name: str | None = None
+    partition: str | None = None
 
     @property
     def noun(self) -> str | None:
@@ -111,7 +114,7 @@ class LabelSpace:
 
         Args:
             name_or_path: A bundled name ('ytvis19', 'ytvis21', 'ovis', 'uvo',
-                'coco') or the path of a JSON file.
+                'coco', 'lvvis', 'burst') or the path of a JSON file.
 
         Returns:
             The label space.
@@ -148,6 +151,20 @@ class LabelSpace:
             for slot, category in enumerate(self.categories)
             for spelling in (category.name, *category.aliases)
         }
+
+    @cached_property
+    def partitions(self) -> dict[str, tuple[int, ...]]:
+        """Slots of each partition, in order of first appearance; often empty."""
+        parts: dict[str, list[int]] = {}
+        for slot, category in enumerate(self.categories):
+            if category.partition is not None:
+                parts.setdefault(category.partition, []).append(slot)
+        return {part: tuple(slots) for part, slots in parts.items()}
+
+    @cached_property
+    def slots_by_own_name(self) -> dict[str, int]:
+        """Slot of each normalised category name, aliases left out."""
+        return {normalise_name(name): slot for slot, name in enumerate(self.names)}
 
     def slot_of_source(self, source_id: int) -> int:
         """Return the slot of a source id.

@@ -38,6 +38,7 @@ _CATEGORY_OPTIONAL = {
     "prompt": str,
     "has_text": bool,
     "union_name": str,
+    "partition": str,
     "same": dict,
     "near": dict,
 }
@@ -52,6 +53,7 @@ def _category(row: dict[str, Any], where: str) -> Category:
         prompt=row.get("prompt"),
         has_text=row.get("has_text", True),
         union_name=row.get("union_name"),
+        partition=row.get("partition"),
     )
 
 

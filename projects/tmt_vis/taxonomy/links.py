@@ -131,11 +131,11 @@ def _by_name_nodes(resolver: _Resolver, link: Link, where: str) -> Iterable[Node
     if link.space != EVERY_BUNDLED and link.space not in resolver.spaces:
         resolver.node(link.space, link.target, where)
     targets = bundled_names() if link.space == EVERY_BUNDLED else [link.space]
+    name = normalise_name(link.target)
     for target in targets:
-        names = map(normalise_name, resolver.spaces[target].names)
-        for slot, name in enumerate(names):
-            if name == normalise_name(link.target):
-                yield Node(target, slot)
+        slot = resolver.spaces[target].slots_by_own_name.get(name)
+        if slot is not None:
+            yield Node(target, slot)
 
 
 def _own_links(resolver: _Resolver, space: LabelSpace, into: _DeclaredLinks) -> None:
@@ -201,11 +201,11 @@ def resolve_links(given: Iterable[LabelSpace]) -> CategoryClasses:
         _own_links(resolver, space, declared)
     for a, b in declared.same:
         resolver.merge(a, b)
-    _check_one_per_space(resolver)
-    for a, b, _ in declared.near:
-        _check_not_merged(resolver, a, b, "near")
     for a, b in declared.apart:
         _check_not_merged(resolver, a, b, "apart")
+    for a, b, _ in declared.near:
+        _check_not_merged(resolver, a, b, "near")
+    _check_one_per_space(resolver)
 
     roots = {resolver.root(node): None for node in resolver.parent}
     index = {root: position for position, root in enumerate(roots)}

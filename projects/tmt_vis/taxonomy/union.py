@@ -60,6 +60,8 @@ def _names(ordered: list[Members]) -> tuple[str, ...]:
 def _kept_apart(
     members: Mapping[int, Members], classes: CategoryClasses
 ) -> tuple[str, ...]:
+    # Whoever declared a pair near or apart has thought about it.
+    decided = classes.apart | {frozenset((pair.a, pair.b)) for pair in classes.near}
     first: dict[str, tuple[int, LabelSpace]] = {}
     notes: list[str] = []
     for class_index, group in members.items():
@@ -67,7 +69,7 @@ def _kept_apart(
             name = normalise_name(category.name)
             other, other_space = first.setdefault(name, (class_index, space))
             pair = frozenset((class_index, other))
-            if other != class_index and pair not in classes.apart:
+            if other != class_index and pair not in decided:
                 notes.append(
                     f"{space.name}:{category.name} and {other_space.name}:{name} have "
                     "one name and two union slots; if they are the same, declare "

@@ -7,7 +7,6 @@ request always gives the same name and two requests never share one.
 
 import hashlib
 import json
-import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tmt_vis.files import replacing
 
 from .base import unit_rows
 from .errors import TextEmbeddingError
@@ -111,17 +112,14 @@ class TextEmbeddings:
             "made_with": dict(self.made_with),
             "prompts": self.prompts,
         }
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / self.file_name
         # Written aside first: a training run may read the folder meanwhile.
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        with draft.open("wb") as stream:
+        with replacing(path) as draft, draft.open("wb") as stream:
             np.savez(
                 stream,
                 header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
                 vectors=self.vectors.astype(dtype),
             )
-        draft.replace(path)
         return path
 
     @classmethod

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from tmt_vis.files import replacing
+
 from .text import font
 
 _GAP = 6
@@ -72,8 +74,8 @@ def contact_sheet(
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write an RGB image; the folder is made if needed."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
+    with replacing(path) as draft:
+        Image.fromarray(image).save(draft)
 
 
 def _block(video: SheetVideo, columns: int, cell_width: int) -> Image.Image:

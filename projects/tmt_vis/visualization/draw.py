@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tmt_vis.structures import TubeRLE
+from tmt_vis.structures import TubeRLE, frame_masks
 
 from .palette import RGB, track_color
 from .text import Box, draw_tag, font, place_box, tag_size
@@ -117,12 +117,26 @@ def draw_video(
 
     Yields:
         T images, as :func:`draw_tracks` returns them.
+
+    Raises:
+        ValueError: If a tube has another size or ends before the video.
     """
-    for frame_id, image in enumerate(frames):
-        masks = np.zeros((len(tubes), *image.shape[:2]), dtype=bool)
-        for index, tube in enumerate(tubes):
-            masks[index] = tube.part(frame_id, frame_id + 1).decode()[0]
+    decoded = None
+    for number, image in enumerate(frames):
+        if not tubes:
+            masks = np.zeros((0, *image.shape[:2]), dtype=bool)
+        else:
+            decoded = decoded or _decode(tubes, image.shape[:2])
+            masks = next(decoded, None)
+            if masks is None:
+                raise ValueError(f"the tubes end at frame {number}, the video does not")
         yield draw_tracks(image, masks, labels, zoom=zoom, alpha=alpha, tags=tags)
+
+
+def _decode(tubes: Sequence[TubeRLE], size: tuple[int, int]) -> Iterator[np.ndarray]:
+    height, width = size
+    length = tubes[0].num_frames
+    return frame_masks(tubes, height=height, width=width, num_frames=length)
 
 
 def draw_legend(

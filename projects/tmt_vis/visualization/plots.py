@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
+from tmt_vis.files import replacing
+
 from .scalars import Curve, smooth
 
 _MAIN = "#1f4e79"
@@ -217,6 +219,6 @@ def _unbox(panel: Axes) -> None:
 
 
 def _save(figure: Figure, path: str | Path) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     metadata: dict[str, Any] = {"Software": None}  # else the same plot, other bytes
-    figure.savefig(path, dpi=150, metadata=metadata)
+    with replacing(path) as draft:
+        figure.savefig(draft, dpi=150, metadata=metadata)

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tmt_vis.files import replacing
+
 _GIF_SAMPLES = 8  # frames the common palette of a GIF is made from
 
 
@@ -23,16 +25,19 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -
 
     Raises:
         ValueError: If the ending is another, there are no frames or sizes differ.
-        OSError: If OpenCV cannot encode the video.
+        OSError: If OpenCV cannot encode the video, or the file is not complete. What
+            was at ``path`` then stays.
     """
     path = Path(path)
     writers: dict[str, Callable[..., int]] = {".mp4": _write_mp4, ".gif": _write_gif}
     if path.suffix not in writers:
         raise ValueError(f"path must end in {' or '.join(writers)}, got {path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    count = writers[path.suffix](path, _checked(frames), fps)
-    if not count:
-        raise ValueError(f"no frames to write to {path}")
+    if path.is_dir():
+        raise OSError(f"cannot write {path}: there is a folder of this name")
+    with replacing(path) as draft:
+        count = writers[path.suffix](draft, _checked(frames), fps)
+        if not count:
+            raise ValueError(f"no frames to write to {path}")
     return count
 
 
@@ -69,7 +74,21 @@ def _write_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     finally:
         if writer is not None:
             writer.release()
+    if count:
+        _check_complete(path, count)
     return count
+
+
+def _check_complete(path: Path, count: int) -> None:
+    """Read the table of frames back: OpenCV is silent about a disk that is full."""
+    capture = cv2.VideoCapture(str(path))
+    found = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+    capture.release()
+    if found != count:
+        raise OSError(
+            f"{count} frames were written to {path} and {found} are in the file; is "
+            "the disk full?"
+        )
 
 
 def _pad_to_even(frame: np.ndarray) -> np.ndarray:

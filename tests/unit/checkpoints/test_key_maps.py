@@ -1,11 +1,17 @@
 """Every name of a foreign checkpoint finds its place, and every place its name."""
 
-import copy
-
 import pytest
 import torch
+from helpers import golden_kit
 from helpers.config_family import build_model, load
-from helpers.foreign_checkpoints import old_mmdet, shapes_of, with_more_blocks
+from helpers.foreign_checkpoints import (
+    old_mmdet,
+    shapes_of,
+    swin_shapes,
+    tiny,
+    with_more_blocks,
+)
+from mmdet.models.backbones.swin import WindowMSA, swin_converter
 from mmdet.models.layers import PatchMerging
 
 from tmt_vis.checkpoints import (
@@ -17,17 +23,14 @@ from tmt_vis.checkpoints import (
 from tmt_vis.checkpoints.backbone_keys import merging_order
 
 BASELINE = "mask2former_vis/mask2former-vis_r50_8xb2-8k_ytvis21"
+MINVIS = "minvis/minvis_r50_8xb4-10k_ovis"
 BUFFERS = ("num_batches_tracked", "taxonomy_json")
 
 
-def our_shapes(backbone="r50"):
-    """Return name -> shape of the baseline with some backbone."""
-    cfg = copy.deepcopy(load(BASELINE).model)
-    if backbone != "r50":
-        other = load(f"tmt_vis/tmt-vis_{backbone}_8xb2-16k_ytvis19-ovis-uvo").model
-        cfg.backbone = other.backbone
-        cfg.head.pixel_decoder.in_channels = other.head.pixel_decoder.in_channels
-    state = build_model(cfg).state_dict()
+def our_shapes(backbone="r50", *, name=None):
+    """Return name -> shape of the baseline with some backbone, or of another config."""
+    name = name or BASELINE.replace("r50", backbone)
+    state = build_model(load(name).model).state_dict()
     return {k: tuple(v.shape) for k, v in state.items() if not k.endswith(BUFFERS)}
 
 
@@ -45,6 +48,34 @@ def test_every_key_and_shape(kit, backbone):
     assert result.ignored == ("criterion.empty_weight",)
 
 
+@pytest.mark.parametrize("arch", ["auto", "minvis"])
+def test_minvis(arch):
+    """Its 25 categories are OVIS's, and no file says how it looks at frames."""
+    shapes, result = converted_shapes(
+        shapes_of("minvis_r50"), arch=arch, label_spaces=["ovis"]
+    )
+    taxonomy = shapes.pop("head.vocabulary.taxonomy_json")
+    assert shapes == our_shapes(name=MINVIS) and taxonomy
+    assert result.ignored == ("criterion.empty_weight",)
+    found = "minvis" if arch == "minvis" else "mask2former-vis or minvis"
+    assert result.meta["source"]["architecture"] == found
+
+
+@pytest.mark.parametrize(
+    "embed_dims, name",
+    [
+        (128, BASELINE.replace("r50", "swin-b-p4-w12-384-in21k")),
+        (192, BASELINE.replace("r50", "swin-l-p4-w12-384-in21k")),
+        (192, "minvis/minvis_swin-l-p4-w12-384-in21k_8xb4-8k_ytvis21"),
+    ],
+)
+def test_every_key_and_shape_of_large_swins(embed_dims, name):
+    queries = 200 if "swin-l" in name else 100
+    weights = swin_shapes(embed_dims, window=12, queries=queries)
+    assert len(weights) == 650
+    assert converted_shapes(weights)[0] == our_shapes(name=name)
+
+
 @pytest.mark.parametrize(
     "kit, deeper, backbone",
     [
@@ -53,7 +84,6 @@ def test_every_key_and_shape(kit, backbone):
     ],
 )
 def test_every_key_of_deeper_backbones(kit, deeper, backbone):
-    # Swin-B and Swin-L have the names of Swin-S.
     shapes, _ = converted_shapes(with_more_blocks(shapes_of(kit), *deeper))
     assert shapes == our_shapes(backbone)
 
@@ -235,6 +265,26 @@ def test_patch_merging_after_reordering(size):
     torch.testing.assert_close(merged, expected)
     ours.load_state_dict(state)
     assert (ours(x.flatten(1, 2), size)[0] - expected).abs().max() > 0.1
+
+
+def test_a_swin_becomes_what_mmdet_makes_of_it():
+    """mmdet's own converter knows the backbone alone, without its prefix."""
+    weights = tiny("m2fvis_swint")
+    prefix = "backbone."
+    theirs = swin_converter(
+        {k.removeprefix(prefix): v for k, v in weights.items() if prefix in k}
+    )
+    state = convert(SourceCheckpoint(weights)).state_dict
+    ours = {key: value for key, value in state.items() if key.startswith(prefix)}
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
+
+
+def test_the_constant_index_of_a_kit_without_values():
+    key = "backbone.layers.3.blocks.1.attn.relative_position_index"
+    made = golden_kit._verbatim("m2fvis_swint", key, (49, 49))
+    expected = WindowMSA(32, 1, (7, 7)).relative_position_index
+    assert torch.equal(torch.from_numpy(made), expected)
 
 
 def test_patch_merging_is_reordered_and_nothing_else():

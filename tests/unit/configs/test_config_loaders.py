@@ -2,7 +2,13 @@
 
 import pytest
 from helpers.config_family import ABLATIONS, MAIN, load
-from helpers.mini_vis import moving_video, native_json, write_frames, write_json
+from helpers.mini_vis import (
+    coco_json,
+    moving_video,
+    native_json,
+    write_frames,
+    write_json,
+)
 from mmdet.registry import EVALUATOR
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -10,6 +16,8 @@ from mmengine.runner import Runner
 
 FROM_YTVIS19 = ABLATIONS + "tmt-vis_r50_8xb2-6k_ytvis19-to-"
 SWIN_YTVIS21 = "tmt_vis/tmt-vis_swin-l-p4-w12-384-in21k_8xb2-16k_ytvis21-ovis-uvo"
+TMT_MINVIS = "tmt_vis/tmt-minvis_r50_8xb4-16k_ytvis19-ovis-uvo"
+WITH_COCO = MAIN + "-coco-to-all"
 LENGTH = 3
 
 
@@ -19,11 +27,13 @@ def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("official")
     videos = [moving_video(7, LENGTH)]
     cfg = load(MAIN)
-    for entry in (*cfg.train_sets.values(), *cfg.val_sets.values()):
+    coco = load(WITH_COCO).image_sets.coco
+    for entry in (*cfg.train_sets.values(), *cfg.val_sets.values(), coco):
         folder = root / entry.data_root
         write_frames(folder / entry.data_prefix.img, videos)
         (folder / entry.ann_file).parent.mkdir(parents=True, exist_ok=True)
-        write_json(folder, native_json(videos), entry.ann_file)
+        file = coco_json(videos) if entry is coco else native_json(videos)
+        write_json(folder, file, entry.ann_file)
     return root
 
 
@@ -46,21 +56,22 @@ def _items(loader_cfg, count: int) -> list[dict]:
 
 
 @pytest.mark.parametrize(
-    ("name", "datasets"),
+    ("name", "datasets", "length"),
     [
-        (MAIN, {"ytvis19", "ovis", "uvo"}),
-        (FROM_YTVIS19 + "all", {"ytvis19"}),
-        (SWIN_YTVIS21, {"ytvis21", "ovis", "uvo"}),
+        (MAIN, {"ytvis19", "ovis", "uvo"}, 2),
+        (FROM_YTVIS19 + "all", {"ytvis19"}, 2),
+        (SWIN_YTVIS21, {"ytvis21", "ovis", "uvo"}, 2),
+        (TMT_MINVIS, {"ytvis19", "ovis", "uvo"}, 1),
     ],
 )
-def test_training_clips(here, name, datasets):
+def test_training_clips(here, name, datasets, length):
     items = _items(load(name).train_dataloader, 3)
     assert {item["sample"].dataset for item in items} == datasets
     for item in items:
         frames, channels, height, width = item["inputs"].shape
-        assert (frames, channels) == (2, 3)
+        assert (frames, channels) == (length, 3)
         assert (height, width) in {(360, 540), (480, 720)}
-        assert item["sample"].gt_instances.masks.shape[1:] == (2, height, width)
+        assert item["sample"].gt_instances.masks.shape[1:] == (length, height, width)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +90,17 @@ def test_validation_videos_and_their_metrics(here, name, datasets, short_side):
         assert item["inputs"].shape == (LENGTH, 3, short_side, short_side * 3 // 2)
     evaluator = EVALUATOR.build(cfg.val_evaluator)
     assert {metric.dataset for metric in evaluator.metrics} == set(datasets)
+
+
+def test_pseudo_clips_of_coco_in_the_mix(here):
+    items = _items(load(WITH_COCO).train_dataloader, 4)
+    names = {item["sample"].dataset for item in items}
+    assert names == {"ytvis19", "ovis", "uvo", "coco"}
+    (image,) = [item for item in items if item["sample"].dataset == "coco"][:1]
+    assert image["inputs"].shape[:2] == (2, 3)
+    assert min(image["inputs"].shape[2:]) in (360, 480)
+    assert image["sample"].frame_ids == [0, 0]
+    assert not (image["inputs"][0] == image["inputs"][1]).all()
 
 
 def test_official_validation_sets_withhold_their_annotations(tmp_path, monkeypatch):

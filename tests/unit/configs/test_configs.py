@@ -29,6 +29,7 @@ CATEGORIES = {
     ("ovis",): 25,
     ("uvo",): 81,
     ("ytvis19", "ovis", "uvo"): 104,
+    ("ytvis19", "ovis", "uvo", "coco"): 104,
     ("ytvis21", "ovis", "uvo"): 102,
     ("ytvis19", "ytvis21", "ovis", "uvo"): 106,
 }
@@ -165,7 +166,11 @@ def test_every_pipeline_builds():
 @pytest.mark.parametrize("name", family())
 def test_the_short_side_of_tests_is_the_papers(name):
     cfg = load(name)
-    short_side = 480 if cfg.model.backbone.type == "SwinTransformer" else 360
+    swin = cfg.model.backbone.type == "SwinTransformer"
+    # Mask2Former-VIS and MinVIS test Swin-L on YTVIS21 at 360, for memory.
+    baseline = name.startswith(("mask2former_vis/", "minvis/"))
+    small = baseline and "swin-l" in name and "ytvis21" in name
+    short_side = 480 if swin and not small else 360
     for dataset in _datasets(cfg.val_dataloader).values():
         assert dataset.pipeline[1].transforms[0].scale == (1333, short_side)
 
@@ -173,7 +178,9 @@ def test_the_short_side_of_tests_is_the_papers(name):
 def test_folders_are_those_of_the_official_releases(load_tool):
     layouts = load_tool("sprite_vis/layouts").LAYOUTS
     cfg = load(family()[0])
-    assert set(layouts) == set(cfg.train_sets) == set(cfg.val_sets)
+    # No miniatures are made of these four; their layout is in docs/datasets.md.
+    others = {"ytvis22", "hqytvis", "lvvis", "burst"}
+    assert set(layouts) | others == set(cfg.train_sets) == set(cfg.val_sets)
     for name, layout in layouts.items():
         for split, entry in (("train", cfg.train_sets), ("val", cfg.val_sets)):
             entry = entry[name]

@@ -8,6 +8,7 @@ import torch
 from helpers.mini_vis import moving_video, write_dataset
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
 from tmt_vis.datasets import ClipFetchError, ClipIndex, VISDataset
@@ -16,7 +17,7 @@ AUGMENT = dict(
     type="ClipBroadcaster",
     transforms=[
         dict(type="RandomFlip", prob=0.5),
-        dict(type="RandomCrop", crop_size=(30, 20), allow_negative_crop=True),
+        dict(type="RandomCrop", crop_size=(30, 20)),
         dict(type="PhotoMetricDistortion"),
     ],
 )
@@ -114,13 +115,22 @@ class RejectVideo(BaseTransform):
         return None if results["video_id"] == self.video_id else results
 
 
-def test_none_of_a_wrapped_transform_replaces_the_clip(tmp_path, caplog):
+@pytest.fixture
+def warnings_logged(caplog):
+    """Listen at the door of MMEngine's logger, which does not propagate."""
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def test_none_of_a_wrapped_transform_replaces_the_clip(tmp_path, warnings_logged):
     reject = dict(type="ClipBroadcaster", transforms=[RejectVideo(1)])
     dataset = make(tmp_path, [*PIPELINE[:2], reject, PIPELINE[3]])
-    with caplog.at_level("WARNING", logger="mmengine"):
-        sample = dataset[ClipIndex(0, 1, 9)]["data_samples"]
+    sample = dataset[ClipIndex(0, 1, 9)]["data_samples"]
     assert (sample.video_id, sample.num_refetch) == (2, 1)
     assert dataset.refetches == {"rejected": 1}
+    assert "RejectVideo returned None for frame 0" in warnings_logged.text
     # (video, clip_seed) of a replacement names exactly the clip that was delivered
     named = dataset[ClipIndex(0, 2, sample.clip_seed)]["data_samples"]
     assert named.frame_ids == sample.frame_ids and named.num_refetch == 0
@@ -159,6 +169,16 @@ def test_replacing_stops_after_max_refetch(tmp_path):
         dataset[ClipIndex(0, 0, 0)]
     assert dataset.refetches == {"frame": 5}
     assert "00" in str(error.value.__cause__)
+
+
+def test_rejecting_everything_is_an_error_and_no_endless_loop(
+    tmp_path, warnings_logged
+):
+    dataset = make(tmp_path, [RejectVideo(0), *PIPELINE], num_videos=1, max_refetch=3)
+    with pytest.raises(ClipFetchError, match="max_refetch=3.*RejectVideo returned"):
+        dataset[ClipIndex(0, 0, 5)]
+    assert dataset.refetches == {"rejected": 4}
+    assert warnings_logged.text.count("RejectVideo returned None") == 4
 
 
 def test_test_videos_are_never_replaced(tmp_path):

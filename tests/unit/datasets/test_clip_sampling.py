@@ -72,6 +72,60 @@ def test_frames_without_object_are_sampled_too():
     assert any(not visible[frames[1]] for frames in clips)
 
 
+def test_orders_change_the_order_only():
+    options = dict(num_frames=4, frame_range=9, times=60)
+    ascending = draw(np.ones(40), **options)
+    backwards = draw(np.ones(40), frame_order="reversed", **options)
+    assert backwards == [frames[::-1] for frames in ascending]
+    shuffled = draw(np.ones(40), frame_order="shuffled", **options)
+    assert [sorted(frames) for frames in shuffled] == ascending
+    ranks = {tuple(np.argsort(frames).tolist()) for frames in shuffled}
+    assert len(ranks) > 12  # of 24
+
+
+def test_orders_occur_with_their_probabilities():
+    order = dict(sorted=0.25, reversed=0.75)
+    clips = draw(np.ones(40), num_frames=3, frame_order=order, times=600)
+    rising = sum(frames == sorted(frames) for frames in clips)
+    assert 115 < rising < 185
+    assert all(frames in (sorted(frames), sorted(frames)[::-1]) for frames in clips)
+
+
+@pytest.mark.parametrize(
+    ("length", "ratio", "expected"),
+    [
+        (7, 1.0, [0, 1, 2, 3, 4, 5, 6]),
+        (10, 0.3, [0, 3, 6]),
+        (40, 0.05, [0, 20]),
+        (40, 0.01, [20]),  # at least one: the middle
+        (1, 0.01, [0]),
+    ],
+)
+def test_few_annotated_frames_are_always_the_same(length, ratio, expected):
+    sampler = ClipSampler(num_frames=1, sampling_frame_ratio=ratio)
+    assert sampler.usable_frames(length).tolist() == expected
+    clips = draw(np.ones(length), num_frames=1, sampling_frame_ratio=ratio)
+    assert {frame for (frame,) in clips} == set(expected)
+
+
+def test_neighbours_are_counted_among_the_usable_frames():
+    options = dict(num_frames=2, frame_range=1, sampling_frame_ratio=0.1)
+    visible = np.arange(60) == 20  # usable are 0, 10, ... 50
+    assert {tuple(c) for c in draw(visible, **options)} == {(10, 20), (20, 30)}
+
+
+@pytest.mark.parametrize("order", ["random", {}, dict(sorted=0.5), dict(sorted=1.5)])
+def test_unknown_orders_are_refused(order):
+    with pytest.raises(ValueError, match="frame_order must be one of"):
+        ClipSampler(frame_order=order)
+
+
+@pytest.mark.parametrize("ratio", [0, 1.5])
+def test_impossible_shares_of_frames_are_refused(ratio):
+    with pytest.raises(ValueError, match="sampling_frame_ratio must be in"):
+        ClipSampler(sampling_frame_ratio=ratio)
+
+
 @pytest.mark.parametrize("bad", [dict(num_frames=0), dict(frame_range=-1)])
 def test_impossible_options_are_refused(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be >="):

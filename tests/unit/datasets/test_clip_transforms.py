@@ -1,6 +1,7 @@
 """Loading, broadcasting and packing of clips."""
 
 import copy
+import random
 
 import cv2
 import numpy as np
@@ -151,6 +152,90 @@ def test_absent_instances_get_empty_masks_and_ids_stay_aligned(tmp_path):
     assert_masks_lie_on_their_objects(inputs, sample)
 
 
+@pytest.mark.parametrize("order", ["shuffled", "reversed"])
+def test_masks_boxes_and_ids_follow_the_order_of_the_frames(tmp_path, order):
+    boxes = [(2 + 3 * t, 4 + t, 7, 9) for t in range(6)]
+    tracks = [
+        Track([None, *boxes[1:]], track_id=9),
+        Track([(40, 2, 5, 5), *[None] * 5], track_id=4, category_id=8),
+    ]
+    options = dict(num_frames=6, frame_order=order)
+    kept = Keep()
+    inputs, sample = clip(tmp_path, Video(1, 6, tracks), [kept], 3, **options)
+    assert sorted(sample.frame_ids) == list(range(6)) != sample.frame_ids
+    values = [frame_value(t) for t in sample.frame_ids]
+    assert inputs[:, 0, -1, -1].tolist() == values
+    assert_masks_lie_on_their_objects(inputs, sample)
+    for t, frame_id in enumerate(sample.frame_ids):
+        x, y, w, h = boxes[frame_id] if frame_id else (40, 2, 5, 5)
+        frame = {key: kept.results[key][t] for key in kept.results if "gt_" in key}
+        assert frame["gt_instances_ids"].tolist() == [9 if frame_id else 4]
+        assert frame["gt_bboxes"].tensor.tolist() == [[x, y, x + w, y + h]]
+
+
+def test_clips_of_one_frame(tmp_path):
+    middle = broadcast(dict(type="RandomFlip", prob=0.5))
+    inputs, sample = clip(tmp_path, moving_video(1, 9), middle, num_frames=1)
+    assert inputs.shape == (1, 3, 32, 48) and len(sample.frame_ids) == 1
+    assert sample.gt_instances.masks.shape == (2, 1, 32, 48)
+    assert_masks_lie_on_their_objects(inputs, sample)
+
+
+def test_videos_that_show_nothing_in_the_usable_frames_are_left_out(tmp_path):
+    box = (2, 2, 9, 9)
+    tracks = [Track([None, None, box, None]), Track([None, None, None, box])]
+    videos = [Video(i, 4, [track]) for i, track in enumerate(tracks)]
+    dataset = make(tmp_path, videos, num_frames=1, sampling_frame_ratio=0.25)
+    assert [dataset.video(i).video_id for i in range(len(dataset))] == [0]
+    assert len(make(tmp_path, videos, sampling_frame_ratio=1.0)) == 2
+
+
+CROP = dict(type="RandomCrop", crop_size=(24, 32))
+NESTED_CROPS = [
+    CROP,
+    dict(type="RandomApply", transforms=[CROP], prob=1.0),
+    dict(type="RandomChoice", transforms=[[CROP], [CROP]]),
+]
+
+
+@pytest.mark.parametrize("crop", NESTED_CROPS, ids=lambda crop: crop["type"])
+def test_an_object_cropped_out_of_one_frame_is_absent_there(tmp_path, crop):
+    # The object jumps from side to side: no window of 24 pixels shows it twice.
+    track = Track([(0, 2, 8, 8), (40, 2, 8, 8)], track_id=3)
+    dataset = make(tmp_path, [Video(1, 2, [track])], broadcast(crop), num_frames=2)
+    found = set()
+    for seed in range(12):
+        packed = dataset[ClipIndex(0, 0, seed)]
+        truth = packed["data_samples"].gt_instances
+        assert truth.ids.tolist() == [3]
+        assert_masks_lie_on_their_objects(packed["inputs"], packed["data_samples"])
+        found.add(tuple(truth.present[0].tolist()))
+    assert found == {(True, False), (False, True)}
+    # 9 of the 25 windows show nothing: the clip was replaced, and that was counted.
+    assert dataset.refetches["rejected"] > 2
+    assert set(dataset.refetches) == {"rejected"}
+
+
+def test_empty_clips_are_cropped_like_others(tmp_path):
+    video = Video(1, 3, [Track([None] * 3)])
+    _, sample = clip(tmp_path, video, broadcast(CROP), keep_empty=True)
+    assert sample.img_shape == (32, 24) and sample.num_refetch == 0
+    tracks = [Track([(0, 2, 4, 4)] * 2)]
+    allowed = broadcast(dict(CROP, allow_negative_crop=True))
+    dataset = make(tmp_path, [Video(1, 2, tracks)], allowed, num_frames=2)
+    clips = [dataset[ClipIndex(0, 0, seed)]["data_samples"] for seed in range(12)]
+    assert {len(c.gt_instances.ids) for c in clips} == {0, 1}
+    assert not dataset.refetches
+
+
+class Keep(BaseTransform):
+    """Remember the clip that passes."""
+
+    def transform(self, results):
+        self.results = copy.deepcopy(results)
+        return results
+
+
 class CropTo(BaseTransform):
     """Crop every frame of the clip to a fixed window, frame by frame."""
 
@@ -244,13 +329,57 @@ class DrawsOnce(BaseTransform):
         return results
 
 
-def test_randomness_that_cannot_be_shared_is_an_error(tmp_path):
-    video = moving_video(1, 3)
-    with pytest.raises(ClipStructureError, match="DrawsEveryFrame.*cache_randomness"):
-        clip(tmp_path, video, broadcast(DrawsEveryFrame()))
-    clip(tmp_path, video, broadcast(DrawsOnce()))
+class DrawsUntilBright(BaseTransform):
+    """Draw once more in the frames after the first that was drawn from."""
+
+    def transform(self, results):
+        for _ in range(1 + results["frame_ids"]):
+            np.random.rand()
+        return results
+
+
+class DrawsFromTorch(BaseTransform):
+    def transform(self, results):
+        results["img"] = results["img"] + np.uint8(torch.randint(5, ()).item())
+        return results
+
+
+class DrawsFromPython(BaseTransform):
+    def transform(self, results):
+        results["img"] = results["img"] + np.uint8(random.randrange(5))
+        return results
+
+
+DRAWING = [DrawsEveryFrame, DrawsOnce, DrawsFromTorch, DrawsFromPython]
+
+
+@pytest.mark.parametrize("kind", DRAWING)
+def test_every_transform_shares_its_choices(tmp_path, kind):
+    # Between others that draw, with and without mmcv's decorator.
+    middle = broadcast(DrawsOnce(), dict(type="RandomFlip", prob=0.5), kind(), kind())
+    dataset = make(tmp_path, [moving_video(1, 3)], middle)
+    added = set()
+    for seed in range(12):
+        packed = dataset[ClipIndex(0, 0, seed)]
+        values = [frame_value(t) for t in packed["data_samples"].frame_ids]
+        corners = packed["inputs"][:, 0, -1, 0].tolist()
+        offsets = {c - v for c, v in zip(corners, values, strict=True)}
+        assert len(offsets) == 1
+        added |= offsets
+    assert len(added) > 3
+
+
+def test_choices_are_not_shared_on_request(tmp_path):
     free = dict(type="ClipBroadcaster", transforms=[DrawsEveryFrame()])
-    clip(tmp_path, video, [dict(free, share_random_params=False)])
+    free["share_random_params"] = False
+    inputs, sample = clip(tmp_path, moving_video(1, 1), [free], num_frames=9)
+    assert len(set(inputs[:, 0, -1, -1].tolist())) > 1
+
+
+def test_choices_that_depend_on_the_frame_are_an_error(tmp_path):
+    video = moving_video(1, 3)
+    with pytest.raises(ClipStructureError, match="DrawsUntilBright draws random"):
+        clip(tmp_path, video, broadcast(DrawsUntilBright()))
 
 
 class Renames(BaseTransform):
@@ -287,15 +416,9 @@ def test_filters_that_forget_the_ids_are_an_error(tmp_path):
 
 def loaded(tmp_path) -> dict:
     """Return the results dict right before packing."""
-    holder = {}
-
-    class Keep(BaseTransform):
-        def transform(self, results):
-            holder.update(copy.deepcopy(results))
-            return results
-
-    clip(tmp_path, moving_video(1, 3), [Keep()])
-    return holder
+    keep = Keep()
+    clip(tmp_path, moving_video(1, 3), [keep])
+    return keep.results
 
 
 def shrink(results):

@@ -27,8 +27,9 @@ def test_decoding_equals_pycocotools(size):
     decoded = segmentation.decode(counts, height=height, width=width)
     assert decoded.dtype == np.uint8 and decoded.flags.c_contiguous
     np.testing.assert_array_equal(decoded, masks)
-    areas = segmentation.checked_areas(counts, height=height, width=width)
-    assert areas.tolist() == masks.sum(axis=(1, 2)).tolist()
+    for areas in (segmentation.checked_areas, segmentation.areas):
+        found = areas(counts, height=height, width=width)
+        assert found.tolist() == masks.sum(axis=(1, 2)).tolist()
     boxes = segmentation.boxes(counts, height=height, width=width)
     rows, columns = np.nonzero(masks[-1])
     tight = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
@@ -40,6 +41,7 @@ def test_no_masks_at_all():
     assert segmentation.decode([], **size).shape == (0, 4, 5)
     assert segmentation.boxes([], **size).shape == (0, 4)
     assert segmentation.checked_areas([], **size).shape == (0,)
+    assert segmentation.areas([], **size).shape == (0,)
 
 
 def test_damaged_counts_are_noticed():

@@ -1,4 +1,4 @@
-"""Random annotation files, and the official evaluator run on them.
+"""Random annotation files, and the official evaluator and ours run on them.
 
 mmdet ships an unchanged copy of youtubevos/cocoapi's evaluator. It is loaded by path,
 so that nothing of mmdet but this file is involved, and needs ``np.float`` back.
@@ -10,6 +10,15 @@ from pathlib import Path
 
 import numpy as np
 from pycocotools import mask as coco_mask
+
+from tmt_vis.evaluation import (
+    GroundTruthTubes,
+    PredictedTubes,
+    VISProtocol,
+    evaluate_tubes,
+    occlusion_score,
+)
+from tmt_vis.structures import TubeRLE
 
 HEIGHT, WIDTH, FRAMES = 20, 28, 4
 # The official ranges begin at 128**2; tiny frames need tiny ones to fill all three.
@@ -120,13 +129,8 @@ def random_case(seed, *, num_videos=4, num_classes=4, with_crowd=True):
     return file, result_entries([tracks[i] for i in order])
 
 
-def official_evaluation(file, entries, *, areas=AREAS, class_agnostic=False):
-    """Run the official evaluator; needs the ``np.float`` shim.
-
-    Returns:
-        precision (K, A, I, R) and recall (K, A, I, M), NaN where official says -1, and
-        the 12 summary numbers.
-    """
+def reference_evaluator(file, entries, *, areas=AREAS, class_agnostic=False):
+    """Build the official evaluator; needs the ``np.float`` shim."""
     ytvis = reference_module("ytvis").YTVIS
     truth = ytvis(copy.deepcopy(file))
     if entries:
@@ -136,6 +140,16 @@ def official_evaluation(file, entries, *, areas=AREAS, class_agnostic=False):
     run = reference_module("ytviseval").YTVISeval(truth, found)
     run.params.areaRng = [list(area) for area in areas.values()]
     run.params.useCats = 0 if class_agnostic else 1
+    return run
+
+
+def tables_of(run):
+    """Run the official evaluator.
+
+    Returns:
+        precision (K, A, I, R) and recall (K, A, I, M), NaN where official says -1, and
+        the 12 summary numbers.
+    """
     run.evaluate()
     run.accumulate()
     run.summarize()
@@ -146,4 +160,41 @@ def official_evaluation(file, entries, *, areas=AREAS, class_agnostic=False):
         np.where(precision < 0, unknown, precision),
         np.where(recall < 0, unknown, recall),
         np.where(run.stats < 0, unknown, run.stats),
+    )
+
+
+def official_evaluation(file, entries, **options):
+    """Run the official evaluator on a file; see ``tables_of``."""
+    return tables_of(reference_evaluator(file, entries, **options))
+
+
+def tubes_of(rows):
+    return [TubeRLE.from_frames(r["segmentations"], HEIGHT, WIDTH) for r in rows]
+
+
+def slots_of(rows):
+    return np.array([r["category_id"] - 1 for r in rows], dtype=np.int64)
+
+
+def our_evaluation(file, entries, **options):
+    """Evaluate the same rows with ours; category ids are slots plus one."""
+    truth, found = {}, {}
+    for video_id in (video["id"] for video in file["videos"]):
+        rows = [r for r in file["annotations"] if r["video_id"] == video_id]
+        crowd = np.array([r["iscrowd"] for r in rows], dtype=bool)
+        levels = [occlusion_score(r["occlusion"]) for r in rows if "occlusion" in r]
+        truth[video_id] = GroundTruthTubes(
+            tubes_of(rows),
+            slots_of(rows),
+            crowd,
+            occlusion=np.array(levels) if levels else None,
+        )
+        rows = [r for r in entries if r["video_id"] == video_id]
+        scores = np.array([r["score"] for r in rows], dtype=np.float64)
+        found[video_id] = PredictedTubes(tubes_of(rows), slots_of(rows), scores)
+    return evaluate_tubes(
+        truth,
+        found,
+        num_slots=len(file["categories"]),
+        protocol=VISProtocol(**{"area_ranges": AREAS, **options}),
     )

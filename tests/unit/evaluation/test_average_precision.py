@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 from ap_reference import (
-    AREAS,
     FRAMES,
-    HEIGHT,
-    WIDTH,
     annotation_file,
     box_tube,
     official_evaluation,
+    our_evaluation,
     random_case,
     result_entries,
 )
@@ -17,7 +15,6 @@ from ap_reference import (
 from tmt_vis.evaluation import (
     GroundTruthTubes,
     PredictedTubes,
-    VISProtocol,
     evaluate_tubes,
 )
 from tmt_vis.structures import TubeRLE
@@ -28,31 +25,6 @@ ALWAYS = np.ones(FRAMES, dtype=bool)
 @pytest.fixture(autouse=True)
 def numpy_float(monkeypatch):
     monkeypatch.setattr(np, "float", float, raising=False)
-
-
-def tubes_of(rows):
-    return [TubeRLE.from_frames(r["segmentations"], HEIGHT, WIDTH) for r in rows]
-
-
-def slots_of(rows):
-    return np.array([r["category_id"] - 1 for r in rows], dtype=np.int64)
-
-
-def our_evaluation(file, entries, **options):
-    truth, found = {}, {}
-    for video_id in (video["id"] for video in file["videos"]):
-        rows = [r for r in file["annotations"] if r["video_id"] == video_id]
-        crowd = np.array([r["iscrowd"] for r in rows], dtype=bool)
-        truth[video_id] = GroundTruthTubes(tubes_of(rows), slots_of(rows), crowd)
-        rows = [r for r in entries if r["video_id"] == video_id]
-        scores = np.array([r["score"] for r in rows], dtype=np.float64)
-        found[video_id] = PredictedTubes(tubes_of(rows), slots_of(rows), scores)
-    return evaluate_tubes(
-        truth,
-        found,
-        num_slots=len(file["categories"]),
-        protocol=VISProtocol(**{"area_ranges": AREAS, **options}),
-    )
 
 
 def assert_same(file, entries, **options):
@@ -123,7 +95,7 @@ def test_official_area_ranges():
         truth[video_id] = GroundTruthTubes(tube, slot, np.zeros(1, bool))
         found[video_id] = PredictedTubes(tube, slot, np.ones(1))
     table = evaluate_tubes(truth, found, num_slots=5)
-    measured = {a: ~np.isnan(table.class_ap(area=a)) for a in ("s", "m", "l")}
+    measured = {a: ~np.isnan(table.class_ap(group=a)) for a in ("s", "m", "l")}
     assert measured["s"].tolist() == [True, True, False, False, False]
     assert measured["m"].tolist() == [False, True, True, True, False]
     assert measured["l"].tolist() == [False, False, False, True, True]
@@ -148,7 +120,7 @@ def test_area_of_an_object_is_that_of_its_masks():
     official = official_evaluation(file, entries)[2]
     assert np.isnan(official[3])
     assert official[4] == pytest.approx(1.0)  # "medium"
-    assert our_evaluation(file, entries).ap(area="s") == 1.0
+    assert our_evaluation(file, entries).ap(group="s") == 1.0
 
 
 def test_crowd_by_prediction_forgives_a_track_inside_a_crowd():

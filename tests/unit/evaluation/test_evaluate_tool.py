@@ -1,6 +1,7 @@
 """tools/evaluate.py on files."""
 
 import json
+import sys
 
 import pytest
 from vis_files import perfect_predictions, write_annotations
@@ -55,6 +56,91 @@ def test_text_report_and_class_agnostic(files, evaluate, capsys):
     assert "any category" in text
     assert "4 videos, 2 with tracks" in text
     assert "AP50 " in text
+
+
+def test_the_dataset_is_named_either_way(files, evaluate, capsys):
+    reports = []
+    for option in ("--dataset", "--label-space"):
+        assert evaluate([*files, option, "ovis", "--json", "--per-class"]) == 0
+        reports.append(json.loads(capsys.readouterr().out))
+    assert reports[0] == reports[1]
+    assert reports[0]["categories"][0]["name"] == "Person"
+
+
+def test_boundary_and_tracking_reports(files, evaluate, capsys):
+    pytest.importorskip("trackeval")
+    options = ["--boundary", "--hota", "--min-score", "0.1", "--per-class"]
+    assert evaluate([*files, *options, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert set(report["boundary"]) == set(report["summary"])
+    assert report["boundary"]["AP"] == pytest.approx(report["summary"]["AP"])
+    tracking = report["tracking"]
+    assert 0 < tracking["class_averaged"]["HOTA"] < 1
+    assert tracking["class_averaged"]["IDSW"] == 0
+    assert tracking["detection_averaged"]["DetPr"] == 1.0
+    assert {"AP_boundary", "HOTA", "num_tracks"} < set(report["categories"][0])
+    assert evaluate([*files, *options]) == 0
+    text = capsys.readouterr().out
+    header = text.splitlines()[0].split()
+    assert header[:5] == ["category", "AP", "AP50", "AP_boundary", "HOTA"]
+    lines = [line.partition(": ") for line in text.splitlines()[-4:]]
+    assert [title for title, *_ in lines] == [
+        "masks",
+        "boundaries",
+        "tracking, mean of categories",
+        "tracking, all detections",
+    ]
+    assert "IDSW 0  IDF1" in lines[3][2]
+
+
+def test_the_annotation_file_may_hold_several_masks_and_unannotated_frames(
+    files, evaluate, capsys, tmp_path
+):
+    """Frame 2 is not annotated; the refined masks are what was predicted."""
+    file = json.loads((tmp_path / "ann.json").read_text())
+    for row in file["annotations"]:
+        row["segmentations"][2] = None
+        row["refined"] = [*row["segmentations"]]
+        row["segmentations"] = [None, None, None, row["segmentations"][3]]
+    (tmp_path / "ann.json").write_text(json.dumps(file))
+    numbers = {}
+    for options in ([], ["--segmentation-key", "refined"]):
+        for more in ([], ["--annotated-frames-only"]):
+            assert evaluate([*files, *options, *more, "--json"]) == 0
+            report = json.loads(capsys.readouterr().out)
+            numbers[len(options), len(more)] = report["summary"]["AR100"]
+    assert numbers[0, 0] < numbers[2, 0] < numbers[2, 1]
+
+
+def test_tracking_without_its_package(files, evaluate, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
+    assert evaluate([*files, "--hota"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: HOTA needs the package trackeval")
+
+
+def test_a_minimum_score_is_for_tracking_metrics_only(files, evaluate, capsys):
+    with pytest.raises(SystemExit):
+        evaluate([*files, "--min-score", "0.5"])
+    assert "--min-score needs --hota" in capsys.readouterr().err
+
+
+def test_results_without_tracks_are_evaluated_with_a_warning(
+    files, evaluate, capsys, tmp_path
+):
+    (tmp_path / "none.json").write_text("[]")
+    assert evaluate([*files[:3], str(tmp_path / "none.json"), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["summary"]["AP"] == 0.0
+    assert "none.json holds no track" in captured.err
+
+
+def test_results_of_another_dataset_are_refused(files, evaluate, capsys, tmp_path):
+    other = [{"video_id": 99, "category_id": 5, "score": 1, "segmentations": []}]
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    assert evaluate([*files[:3], str(tmp_path / "other.json")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "entry 0: video_id 99 is not in" in line
 
 
 def test_errors_are_messages(files, evaluate, capsys, tmp_path):

@@ -129,7 +129,7 @@ def wrong_size(file):
         (edit("video_id", 9), "annotation 1 names 9"),
         (edit("category_id", 5), "annotation 1 names 5"),
         (edit("segmentations", None), "annotation 1 of video 1"),
-        (shorten, "annotation 2 of video 1: 3 segmentations for 4 frames"),
+        (shorten, "annotation 2 of video 1: .* one entry per frame, got 3 for 4"),
         (wrong_size, "frame 1: the RLE has size"),
     ],
 )

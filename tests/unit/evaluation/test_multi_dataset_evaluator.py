@@ -224,7 +224,7 @@ def test_runner_builds_it_and_keeps_the_best_checkpoint(tmp_path, monkeypatch):
             "checkpoint": {
                 "type": "CheckpointHook",
                 "by_epoch": False,
-                "save_best": "ytvis19/AP",
+                "save_best": ["ytvis19/AP", "ovis/AP", "mean/AP"],
                 "rule": "greater",
             }
         },
@@ -234,5 +234,12 @@ def test_runner_builds_it_and_keeps_the_best_checkpoint(tmp_path, monkeypatch):
     )
     runner.train()
     assert isinstance(runner.val_evaluator, MultiDatasetVISEvaluator)
-    assert runner.message_hub.get_info("best_score") == 1.0
-    assert list((tmp_path / "work").glob("best_ytvis19_AP_*.pth"))
+    best = {
+        name: runner.message_hub.get_info(f"best_score_{name}/AP")
+        for name in ("ytvis19", "ovis", "mean")
+    }
+    assert best["ytvis19"] == 1.0
+    assert 0 < best["ovis"] < 1.0
+    assert best["mean"] == (1.0 + best["ovis"]) / 2
+    for name in best:
+        assert list((tmp_path / "work").glob(f"best_{name}_AP_*.pth"))

@@ -12,6 +12,7 @@ from tmt_vis.evaluation import (
     PredictedTubes,
     load_annotations,
     read_results,
+    result_stream,
     write_results,
 )
 from tmt_vis.structures import TubeRLE
@@ -85,12 +86,45 @@ def test_a_failed_write_leaves_the_old_files_and_no_draft(tmp_path, annotations)
     assert (tmp_path / "run.results.json").read_text() == "old json"
 
 
+@pytest.mark.parametrize(
+    ("video_id", "shape", "message"),
+    [
+        (77, (4, 20, 28), "entry 0: video_id 77 is not in"),
+        (1, (3, 20, 28), "entry 0: 3 segmentations for the 4 frames of video 1"),
+        (1, (4, 28, 20), r"entry 0: frame 0: the RLE has size \[28, 20\]"),
+    ],
+)
+def test_submissions_of_withheld_files_are_read_back(
+    tmp_path, video_id, shape, message
+):
+    """Nothing but the annotation file's videos tells that a submission is wrong."""
+    path = tmp_path / "withheld.json"
+    write_annotations(path, "ytvis19")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "annotations": None}))
+    annotations = load_annotations(path, label_space=LabelSpace.load("ytvis19"))
+    assert annotations.ground_truth is None
+    tube = TubeRLE.from_masks(np.ones(shape, dtype=bool))
+    slot = np.array([annotations.slot_of_source[3]])
+    tracks = PredictedTubes([tube], slot, np.ones(1))
+    with pytest.raises(ValueError, match=message):
+        write_results(tmp_path / "sub", {video_id: tracks}, annotations)
+    assert not (tmp_path / "sub.zip").exists()
+    good = TubeRLE.from_masks(np.ones((4, 20, 28), dtype=bool))
+    tracks = PredictedTubes([good], slot, np.ones(1))
+    written = write_results(tmp_path / "sub", {1: tracks}, annotations)
+    (entry,) = json.loads(written.json_file.read_text())
+    assert (entry["video_id"], entry["category_id"]) == (1, 3)
+
+
 GOOD = {
     "video_id": 1,
     "category_id": 3,
     "score": 0.5,
     "segmentations": [None, None, {"size": [20, 28], "counts": [20 * 28]}, None],
 }
+
+
+WRONG = [None, None, {"size": [28, 20], "counts": [28 * 20]}, None]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +134,10 @@ GOOD = {
         (f"[{json.dumps(GOOD)}, {{", "not complete JSON"),
         (f"[{json.dumps(GOOD)}", "not complete JSON"),
         (json.dumps([GOOD, {**GOOD, "video_id": 77}]), "entry 1: video_id 77"),
+        (json.dumps([{**GOOD, "video_id": "1"}]), "entry 0: video_id '1' is not in"),
+        (json.dumps([{**GOOD, "segmentations": WRONG}]), "entry 0: frame 2: the RLE"),
+        ("", "must be a JSON list of tracks, got ''"),
+        (f"[{json.dumps(GOOD)} {json.dumps(GOOD)}]", "'{' follows an entry"),
         (json.dumps([{**GOOD, "category_id": 1}]), "entry 0: category_id 1"),
         (json.dumps([{"video_id": 1}]), "entry 0 lacks 'category_id'"),
         (json.dumps([{**GOOD, "segmentations": [None] * 3}]), "3 segmentations"),
@@ -120,6 +158,53 @@ def test_zip_needs_results_json_at_its_top(tmp_path, annotations):
         archive.writestr("folder/results.json", "[]")
     with pytest.raises(ValueError, match="at its top"):
         read_results(tmp_path / "bad.zip", annotations)
+
+
+def test_files_that_are_neither_json_nor_zip_are_named(tmp_path, annotations):
+    path = tmp_path / "results.pkl"
+    path.write_bytes(b"[\x80\x04\x95")
+    with pytest.raises(ValueError, match="must be JSON text or a whole zip"):
+        read_results(path, annotations)
+    tracks = perfect_predictions(annotations)
+    whole = write_results(tmp_path / "run", tracks, annotations).zip_file.read_bytes()
+    for at in (60, len(whole) // 2):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match="results.pkl"):
+            read_results(path, annotations)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64, 10_000])
+def test_files_larger_than_the_window_are_read_piece_by_piece(
+    tmp_path, annotations, monkeypatch, chunk
+):
+    """Every entry is cut somewhere: in a name, a number, a string, white space."""
+    monkeypatch.setattr(result_stream, "_CHUNK", chunk)
+    predictions = perfect_predictions(annotations)
+    written = write_results(tmp_path / "run", predictions, annotations)
+    steps = []
+    for path in written.json_file, written.zip_file:
+        read = read_results(path, annotations, progress=lambda *n: steps.append(n))
+        assert {i: list(v.tubes) for i, v in read.items()} == {
+            i: list(v.tubes) for i, v in predictions.items() if len(v)
+        }
+    size = written.json_file.stat().st_size
+    assert steps[-1] == (size, size)
+    long = {**GOOD, "note": "x" * 500}
+    written.json_file.write_text(json.dumps([long] * 20, indent=40))
+    assert len(read_results(written.json_file, annotations)[1]) == 20
+
+
+def test_a_mistake_is_noticed_before_the_rest_is_read(
+    tmp_path, annotations, monkeypatch
+):
+    monkeypatch.setattr(result_stream, "_CHUNK", 200)
+    path = tmp_path / "bad.json"
+    entries = ", ".join([json.dumps(GOOD)] * 50)
+    path.write_text(f'[{{"video_id": 1 "score": 2}}, {entries}]')
+    steps = []
+    with pytest.raises(ValueError, match="not complete JSON: Expecting ',' delimiter"):
+        read_results(path, annotations, progress=lambda *n: steps.append(n))
+    assert len(steps) == 1
 
 
 @pytest.mark.parametrize("separator", [",", " ,\n ", ",\r\n\t"])

@@ -16,7 +16,9 @@ from vis_files import (
 )
 
 from tmt_vis.evaluation import PredictedTubes, VISMetric
+from tmt_vis.structures import TubeRLE
 
+DOG = {1: "dog"}
 NUMBERS = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100"]
 
 
@@ -169,6 +171,26 @@ def test_class_agnostic(metric):
     assert run(metric, samples)["ytvis19/AP"] == 0.0
     metric.class_agnostic = True
     assert run(metric, samples)["ytvis19/AP"] == 1.0
+
+
+def test_boundary_ap_beside_mask_ap(tmp_path):
+    """A hole with a rim of 12 pixels: mask IoU 60 / 64, boundary IoU 28 / 40."""
+    path = write_simple(tmp_path / "a.json", [(1, 1, (2, 2, 8, 8), False)], names=DOG)
+    metric = VISMetric(dataset="ytvis19", ann_file=path, boundary=True)
+    (tube,) = metric.annotations.ground_truth[1].tubes
+    masks = tube.decode().copy()
+    for t in range(4):
+        masks[t, 5:7, 5 + t : 7 + t] = False
+    slots = metric.annotations.ground_truth[1].slots
+    tracks = PredictedTubes([TubeRLE.from_masks(masks)], slots, np.ones(1))
+    result = run(metric, [data_sample("ytvis19", 1, tracks)])
+    assert list(result) == [
+        *(f"ytvis19/{name}" for name in NUMBERS),
+        *(f"ytvis19/{name}_boundary" for name in NUMBERS),
+    ]
+    assert result["ytvis19/AP"] == pytest.approx(0.9)
+    assert result["ytvis19/AP_boundary"] == pytest.approx(0.5)
+    assert result["ytvis19/AP75_boundary"] == 0.0
 
 
 def test_missing_file_is_noticed_at_once(tmp_path):

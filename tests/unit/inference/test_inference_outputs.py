@@ -20,7 +20,6 @@ from tmt_vis.inference import (
     VideoOutputs,
     VideoResult,
     check_free,
-    frame_masks,
     select_tracks,
     write_json,
     write_masks,
@@ -207,15 +206,6 @@ def test_failed_file_leaves_the_old_one(tmp_path):
         write_rendering(path, _result(), too_short)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
-
-
-def test_frame_masks_are_those_of_the_tubes():
-    result = _result()
-    tubes = [track.tube for track in result.tracks]
-    decoded = np.stack([tube.decode() for tube in tubes])
-    np.testing.assert_array_equal(
-        np.stack(list(frame_masks(tubes, result)), axis=1), decoded
-    )
 
 
 # ----------------------------------------------------------------------- names

@@ -61,8 +61,8 @@ def test_which_queries_are_kept(inferencer, prepare, monkeypatch, several, kept)
     probs[2, 0], probs[2, 1], probs[5, 3], probs[3, 3] = 0.9, 0.8, 0.7, 0.6
     embeds = []
 
-    def scripted(features, label_spaces):
-        (queries,) = plain(features, label_spaces)
+    def scripted(features, label_spaces, references):
+        (queries,) = plain(features, label_spaces, references)
         embeds.append(queries.mask_embeds)
         return [queries._replace(slot_probs=probs)]
 
@@ -77,9 +77,9 @@ def test_frames_are_read_lazily_and_forgotten(inferencer, prepare, monkeypatch):
     head, featured = inferencer.model.head, []
     plain = head.pixel_features
 
-    def counted(feats):
+    def counted(feats, **options):
         featured.append(len(feats[0]))
-        return plain(feats)
+        return plain(feats, **options)
 
     monkeypatch.setattr(head, "pixel_features", counted)
     source = WatchedFrames(frames(25))
@@ -101,9 +101,9 @@ def test_memory_does_not_grow_with_the_video(inferencer, prepare, monkeypatch):
     head = inferencer.model.head
     plain, alive, most = head.pixel_features, {}, 0
 
-    def watched(feats):
+    def watched(feats, **options):
         nonlocal most
-        pixels = plain(feats)
+        pixels = plain(feats, **options)
         key = object()
         alive[key] = len(feats[0])
         weakref.finalize(pixels.mask_features, alive.pop, key)

@@ -8,8 +8,7 @@ from helpers.tiny_model import build, head_cfg, samples
 from mmdet.registry import MODELS
 from mmengine.logging import MMLogger
 
-from tmt_vis.models import CheckpointTaxonomyError
-from tmt_vis.models.heads import tmt_vis_head
+from tmt_vis.models import CheckpointTaxonomyError, query_trunk
 
 SHAPES = [(1, 1), (1, 5), (2, 2), (3, 2)]
 
@@ -184,8 +183,8 @@ def test_each_layer_is_guided_by_the_prediction_in_front_of_it(monkeypatch):
         guides.append(mask_embeds)
         return keep(mask_embeds, level_features)
 
-    keep = tmt_vis_head._keep
-    monkeypatch.setattr(tmt_vis_head, "_keep", record)
+    keep = query_trunk._keep
+    monkeypatch.setattr(query_trunk, "_keep", record)
     inputs, _ = samples()
     features = model.extract_feat(inputs)
     compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
@@ -224,7 +223,8 @@ def test_compilation_loss_says_nothing_about_foreign_categories():
     compiled = model.head.compile_taxonomy(features, ["ytvis19"])
     compiled.score_logits.retain_grad()
     targets = [model.head.clip_targets(data[0])]
-    loss = model.head._compilation_loss(compiled, targets, ["ytvis19"])
+    known = model.head._known_keep(data, len(features))
+    loss = model.head._compilation_loss(compiled, targets, ["ytvis19"], known)
     loss["loss_taxo_comp"].backward()
     foreign = ~model.head.vocabulary.class_keep(["ytvis19"])[0]
     assert compiled.score_logits.grad[0][foreign].eq(0).all()
@@ -386,3 +386,40 @@ def test_extra_prediction_cannot_follow_concatenation():
 def test_injection_once_only_layers_reject_all():
     with pytest.raises(ValueError, match="injection.layers='first'"):
         build(injection=dict(layer=dict(type="TaxonomyAdditionLayer")))
+
+
+def test_gate_survives_scores_whose_sigmoid_is_zero():
+    """A demo-sized run reached such scores within 80 iterations and became NaN."""
+    gate = build(compilation=dict(score_supervision="gate"))
+    gate.head.tcm.score_bias.data.fill_(-200.0)
+    inputs, data = samples()
+    gate.train()
+    losses = gate.loss(inputs, data)
+    sum(v for k, v in losses.items() if "loss" in k).backward()
+    assert all(v.isfinite().all() for v in losses.values())
+    assert gate.head.tcm.score.weight.grad.isfinite().all()
+    assert gate.head.tcm.score.weight.grad.abs().sum() > 0
+
+
+def test_injection_can_start_as_the_identity():
+    """The usual order never does: its LayerNorm changes warm-started queries."""
+    layer = dict(type="TaxonomyInjectionLayer", num_heads=4, ffn_channels=32)
+    for extra, same in (({}, False), (dict(norm_first=True, layer_scale=0.0), True)):
+        model = build(injection=dict(layer=layer | extra))
+        inputs, data = samples()
+        with torch.no_grad():
+            features = model.extract_feat(inputs)
+            compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
+            queries = model.head.query_feat.weight.expand(2, -1, -1) * 3
+            out, _ = model.head.tim(0, queries, torch.zeros_like(queries), compiled)
+        assert torch.equal(out, queries) == same
+
+
+def test_weight_of_the_compilation_loss_is_separate():
+    light = build()
+    heavy = build(criterion=dict(loss_weights=dict(comp=5.0)))
+    heavy.load_state_dict(light.state_dict())
+    ours, theirs = _losses(heavy), _losses(light)
+    ratio = ours["loss_taxo_comp"] / theirs["loss_taxo_comp"]
+    assert ratio.item() == pytest.approx(10.0)  # 5.0 instead of taxo's 0.5
+    torch.testing.assert_close(ours["d0.loss_taxo"], theirs["d0.loss_taxo"])

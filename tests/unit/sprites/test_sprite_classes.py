@@ -88,11 +88,12 @@ def test_impossible_selections(catalogue, classes, rule):
 def test_every_class_opens_a_video_in_turn():
     from sprite_vis import GenerationConfig
     from sprite_vis.generate import _first_slot
+    from sprite_vis.video import Casting
 
     slots = [3, 5, 8, 9]
+    casting = Casting("ovis", slots)
     first = [
-        _first_slot(GenerationConfig(), "ovis", "train", index, slots)
-        for index in range(12)
+        _first_slot(GenerationConfig(), casting, "train", index) for index in range(12)
     ]
     for lap in range(3):
         assert sorted(first[4 * lap : 4 * lap + 4]) == slots

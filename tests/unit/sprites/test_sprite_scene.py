@@ -11,7 +11,7 @@ def _sprite(colour, x, y, *, slot=0, size=20.0, frames=1, step=0.0):
     patch = np.zeros((33, 33, 4), np.uint8)
     patch[2:-2, 2:-2] = (*colour, 255)
     poses = [Pose(x + step * t, y, size, 0.0, False, 0.0, 0.0) for t in range(frames)]
-    return Sprite(slot, patch, 1.0, poses)
+    return Sprite("ytvis19", slot, patch, 1.0, poses)
 
 
 def test_the_front_sprite_hides_the_one_behind():
@@ -58,13 +58,12 @@ def test_a_sprite_outside_the_frame_leaves_no_trace():
 @pytest.mark.parametrize("dataset", ["ytvis19", "ovis", "uvo"])
 def test_visible_masks_of_a_video_are_disjoint(dataset, source):
     from sprite_vis.styles import STYLES
-    from sprite_vis.video import MIN_VISIBLE_AREA, compose_video
+    from sprite_vis.video import MIN_VISIBLE_AREA, Casting, compose_video
 
     video = compose_video(
-        dataset,
+        Casting(dataset, [0, 1, 2]),
         STYLES[dataset],
         first_slot=0,
-        slots=[0, 1, 2],
         source=source,
         hw=(96, 160),
         num_frames=6,
@@ -100,13 +99,12 @@ class _Blocks:
 
 def test_objects_no_frame_shows_are_left_out():
     from sprite_vis.styles import STYLES
-    from sprite_vis.video import compose_video
+    from sprite_vis.video import Casting, compose_video
 
     video = compose_video(
-        "ovis",
+        Casting("ovis", [1]),
         STYLES["ovis"],
         first_slot=0,
-        slots=[1],
         source=_Blocks(),
         hw=(64, 96),
         num_frames=2,
@@ -118,16 +116,15 @@ def test_objects_no_frame_shows_are_left_out():
 
 def test_ovis_is_more_occluded_than_youtube_vis(source):
     from sprite_vis.styles import STYLES
-    from sprite_vis.video import compose_video
+    from sprite_vis.video import Casting, compose_video
 
     hidden = {}
     for dataset in ("ytvis19", "ovis"):
         videos = [
             compose_video(
-                dataset,
+                Casting(dataset, [0, 1, 2]),
                 STYLES[dataset],
                 first_slot=0,
-                slots=[0, 1, 2],
                 source=source,
                 hw=(64, 96),
                 num_frames=2,
@@ -162,14 +159,13 @@ def test_anchors_are_spread_before_they_are_crowded():
 @pytest.mark.parametrize("num_frames", [1, 2])
 def test_odd_sizes_and_single_frames(hw, num_frames, source):
     from sprite_vis.styles import STYLES
-    from sprite_vis.video import compose_video
+    from sprite_vis.video import Casting, compose_video
 
     for dataset, style in STYLES.items():
         video = compose_video(
-            dataset,
+            Casting(dataset, [0]),
             style,
             first_slot=0,
-            slots=[0],
             source=source,
             hw=hw,
             num_frames=num_frames,
@@ -195,3 +191,56 @@ def test_a_visitor_is_out_at_one_end():
         ends = sorted((poses[0], poses[-1]), key=lambda pose: abs(pose.x - 60))
         assert ends[0].x == pytest.approx(60)
         assert ends[1].x < -0.5 * ends[1].size
+
+
+def test_foreign_objects_are_seen_and_not_annotated():
+    from sprite_vis.styles import STYLES
+    from sprite_vis.video import Casting, compose_video
+
+    class _Painted:
+        """Foreign objects are white, own ones black."""
+
+        def draw(self, dataset, slot, *, size, rng):
+            patch = np.full((size, size, 4), 255, np.uint8)
+            patch[..., :3] *= dataset == "uvo"
+            return patch, 1.0
+
+    def compose(distractors):
+        return compose_video(
+            Casting("ytvis19", [0], foreign=[("uvo", 3)], distractors=distractors),
+            STYLES["ytvis19"],
+            first_slot=0,
+            source=_Painted(),
+            hw=(64, 96),
+            num_frames=3,
+            rng=np.random.default_rng(1),
+        )
+
+    video = compose(4.0)
+    assert set(video.slots) == {0}
+    pixels = np.stack(video.images)
+    assert (pixels[video.masks.any(0)] < 40).mean() > 0.9
+    bright = (pixels > 240).all(-1).mean()
+    assert bright > 0.05
+    assert (np.stack(compose(0.0).images) > 240).all(-1).mean() < bright / 5
+
+
+def test_tail_makes_some_training_classes_rare_and_no_validation_class():
+    from collections import Counter
+
+    from sprite_vis import Catalogue, GenerationConfig, select_classes
+    from sprite_vis.generate import _cast_split, _first_slot
+
+    config = GenerationConfig(tail=1.5, datasets=("ytvis19", "uvo"), distractors=1.0)
+    catalogue = Catalogue()
+    selected = select_classes(catalogue, config.datasets, "6")
+    train = _cast_split(config, "ytvis19", "train", selected, catalogue)
+    drawn = Counter(_first_slot(config, train, "train", i) for i in range(300))
+    assert max(drawn.values()) > 100
+    assert min(drawn[slot] for slot in selected["ytvis19"]) < 30
+    val = _cast_split(config, "ytvis19", "val", selected, catalogue)
+    assert val.weights is None
+    known = set(catalogue.concepts("ytvis19"))
+    foreign = {catalogue.concepts(d)[slot] for d, slot in train.foreign}
+    assert foreign
+    assert not foreign & known

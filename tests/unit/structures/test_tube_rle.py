@@ -9,7 +9,7 @@ from pycocotools import mask as coco_mask
 
 import tmt_vis.structures.tube_rle as tube_rle
 from tmt_vis.structures.run_lengths import decode_counts, encode_counts
-from tmt_vis.structures.tube_rle import TubeRLE, encode_tubes
+from tmt_vis.structures.tube_rle import TubeRLE, encode_tubes, frame_masks
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=6)
 MASKS = hnp.arrays(np.bool_, SHAPES)
@@ -195,3 +195,12 @@ def test_large_tubes_are_encoded_and_decoded_in_parts(monkeypatch):
 def test_malformed_input_is_named(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_frame_masks_are_those_of_the_tubes():
+    masks = np.stack([striped(5, 3, 4, 0), striped(5, 3, 4, 1), striped(5, 3, 4, 7)])
+    tubes, size = encode_tubes(masks), dict(height=3, width=4, num_frames=5)
+    assert np.array_equal(np.stack(list(frame_masks(tubes, **size)), axis=1), masks)
+    assert [m.shape for m in frame_masks([], **size)] == [(0, 3, 4)] * 5
+    with pytest.raises(ValueError, match="3 x 4 over 6 frames, got 3 x 4 over 5"):
+        next(frame_masks(tubes, height=3, width=4, num_frames=6))

@@ -8,16 +8,52 @@ from pathlib import Path
 import pytest
 
 import tmt_vis
-from tmt_vis.taxonomy import LabelSpace, TaxonomyError, bundled_names, data_root
+from tmt_vis.taxonomy import (
+    LabelSpace,
+    Taxonomy,
+    TaxonomyError,
+    bundled_names,
+    data_root,
+)
 from tmt_vis.taxonomy import bundled as bundled_module
+from tmt_vis.taxonomy.union import build_union
 
 COCO_UNUSED_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 
 
-def test_the_five_bundled_label_spaces():
-    assert bundled_names() == ("coco", "ovis", "uvo", "ytvis19", "ytvis21")
-    sizes = [len(LabelSpace.load(name)) for name in bundled_names()]
-    assert sizes == [80, 25, 81, 40, 40]
+def test_the_bundled_label_spaces():
+    sizes = {name: len(LabelSpace.load(name)) for name in bundled_names()}
+    videos = dict(ovis=25, uvo=81, ytvis19=40, ytvis21=40, lvvis=1196, burst=482)
+    assert sizes == dict(videos, coco=80)
+
+
+def test_partitions_have_their_official_sizes():
+    """LV-VIS: 77 + 564 base, 240 + 315 novel. BURST: 64 of the 78 common ids."""
+    parts = {n: LabelSpace.load(n).partitions for n in ("lvvis", "burst", "ovis")}
+    sizes = {n: {k: len(slots) for k, slots in p.items()} for n, p in parts.items()}
+    assert sizes["lvvis"] == dict(base=641, novel=555)
+    assert sizes["burst"] == dict(common=64, uncommon=418)
+    assert sizes["ovis"] == {}
+
+
+def test_large_lists_share_categories_with_each_other_and_with_the_small_ones():
+    tx = Taxonomy.from_label_spaces(["ytvis19", "lvvis", "burst"])
+    ids = {n: LabelSpace.load(n).slot_of_name for n in tx.label_spaces}
+
+    def union_id(space, name):
+        return tx.slot_to_union(space)[ids[space](name)]
+
+    assert union_id("ytvis19", "sedan") == union_id("burst", "car_(automobile)")
+    assert union_id("ytvis19", "sedan") != union_id("lvvis", "sedan")
+    assert union_id("lvvis", "ashtray") == union_id("burst", "ashtray")
+    assert union_id("ytvis19", "mouse") == union_id("burst", "mouse_(animal_rodent)")
+    assert union_id("burst", "person") == union_id("burst", "baby")
+
+
+def test_equal_names_of_the_bundled_lists_are_all_decided():
+    """A link, near or apart: nobody who mixes them is asked what sedan means."""
+    spaces = {name: LabelSpace.load(name) for name in bundled_names()}
+    assert build_union(spaces).kept_apart == ()
 
 
 @pytest.mark.parametrize(
@@ -28,6 +64,7 @@ def test_the_five_bundled_label_spaces():
         ("ovis", set(range(1, 26))),
         ("coco", set(range(1, 91)) - COCO_UNUSED_IDS),
         ("uvo", set(range(1, 92)) - COCO_UNUSED_IDS),
+        ("lvvis", set(range(1, 1197))),
     ],
 )
 def test_source_ids_are_the_official_ones_in_order(name, ids):
@@ -53,6 +90,11 @@ def test_source_ids_are_the_official_ones_in_order(name, ids):
         ("coco", 90, "toothbrush"),
         ("uvo", 90, "toothbrush"),
         ("uvo", 91, "other"),
+        ("lvvis", 1, "accordion"),
+        ("lvvis", 1196, "zucchini"),
+        ("burst", 2, "aerosol_can"),
+        ("burst", 805, "person"),
+        ("burst", 1229, "zebra"),
     ],
 )
 def test_spot_checks_of_official_names(name, source_id, category):

@@ -177,10 +177,14 @@ def shipped() -> tuple[Taxonomy, np.ndarray]:
     return taxonomy, build_text_embeddings(cfg, taxonomy)
 
 
-def test_the_shipped_file_holds_every_prompt_of_every_bundled_label_space():
+# The prompts of lvvis and burst would make it ten times as large.
+SHIPPED = {"coco", "ovis", "uvo", "ytvis19", "ytvis21"}
+
+
+def test_the_shipped_file_holds_every_prompt_of_the_small_label_spaces():
     (path,) = (data_root() / "text_embeddings").glob("*.npz")
     held = TextEmbeddings.load(path)
-    spaces = [LabelSpace.load(name) for name in bundled_names()]
+    spaces = [LabelSpace.load(name) for name in bundled_names() if name in SHIPPED]
     assert not set(prompts_of(spaces, ["a photo of a {}.", "{}"])) - set(held.prompts)
     assert {s.name: s.names for s in spaces} == dict(held.label_spaces)
     assert held.dim == 384 and path.stat().st_size < 200_000

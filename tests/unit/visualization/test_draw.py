@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tmt_vis.structures import encode_tubes
+from tmt_vis.structures import TubeRLE, encode_tubes
 from tmt_vis.visualization import (
     TrackLabel,
     draw_legend,
@@ -128,6 +128,28 @@ def test_video_equals_its_frames_and_streams():
         assert read == list(range(index + 1))
         expected = draw_tracks(GREY + np.uint8(index), masks[:, index], labels)
         assert np.array_equal(drawn, expected)
+
+
+def test_cost_of_a_video_is_linear_in_its_length(monkeypatch):
+    """Each tube is read a fixed number of times, not once per frame."""
+    reads = []
+    own = TubeRLE._run_lengths
+    monkeypatch.setattr(
+        TubeRLE, "_run_lengths", lambda self: (reads.append(1), own(self))[1]
+    )
+    for length in (3, 30):
+        reads.clear()
+        tubes = encode_tubes(np.ones((1, length, 8, 8), dtype=bool))
+        frames = [GREY[:8, :8]] * length
+        drawn = draw_video(frames, tubes, [TrackLabel(0, "dog")], zoom=1, tags=False)
+        assert len(list(drawn)) == length
+        assert len(reads) <= 3
+
+
+def test_video_longer_than_its_tubes():
+    tubes = encode_tubes(np.ones((1, 2, 60, 90), dtype=bool))
+    with pytest.raises(ValueError, match="the tubes end at frame 2"):
+        list(draw_video([GREY] * 3, tubes, [TrackLabel(0, "dog")], zoom=1))
 
 
 def test_legend_wraps_and_shows_every_color():

@@ -1,6 +1,7 @@
 """The detector: backbone and head, for training and for whole videos."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor
 from tmt_vis.structures import ClipDataSample
 from tmt_vis.typedefs import ConfigType, Losses
 
-from ..clip_features import ClipFeatures
-from ..heads import PixelFeatures
+from ..clip_features import ClipFeatures, PixelFeatures
+from ..long_videos import LongVideoChoice
 
 # Where the head lies in checkpoints of mmdet's image and video Mask2Former.
 _HOST_PREFIXES = ("panoptic_head.", "track_head.")
@@ -28,6 +29,11 @@ class TMTVIS(BaseDetector):
         frames_per_chunk: frames that pass backbone and pixel decoder at a time when
             predicting. Frames do not interact there, so the result is the same, and
             memory does not grow with the backbone's activations.
+        predict_dtype: ``float32``, or ``bfloat16`` to predict under autocast, pixel
+            decoder included (sampling and norms stay in float32).
+        long_videos: config of what predicts videos that are too long to be looked at
+            as a whole, e.g. :class:`tmt_vis.inference.WindowedPrediction`; None looks
+            at every video as a whole.
     """
 
     def __init__(
@@ -37,6 +43,8 @@ class TMTVIS(BaseDetector):
         head: ConfigType,
         data_preprocessor: ConfigType | None = None,
         frames_per_chunk: int = 8,
+        predict_dtype: str = "float32",
+        long_videos: ConfigType | None = None,
         init_cfg: ConfigType | None = None,
     ) -> None:
         # Built here, because BaseModel looks it up in mmengine's own registry unless a
@@ -46,6 +54,9 @@ class TMTVIS(BaseDetector):
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
         self.frames_per_chunk = frames_per_chunk
+        self.predict_dtype = predict_dtype
+        self._autocast_dtype()  # an unknown name is found now, not after a training
+        self._long_videos = LongVideoChoice(long_videos)
 
     def extract_feat(self, batch_inputs: Tensor) -> ClipFeatures:
         """Compute the features of a batch of clips.
@@ -55,11 +66,34 @@ class TMTVIS(BaseDetector):
         """
         frames = batch_inputs.flatten(0, 1)
         step = len(frames) if self.training else self.frames_per_chunk
-        chunks = [self._pixel_features(chunk) for chunk in frames.split(step)]
-        return self.head.clip_features(_join(chunks), batch_inputs.shape[1])
+        chunks = map(self.pixel_features, frames.split(step))
+        pixels = PixelFeatures.join(chunks, len(frames))
+        return self.head.clip_features(pixels, batch_inputs.shape[1])
 
-    def _pixel_features(self, frames: Tensor) -> PixelFeatures:
-        return self.head.pixel_features(self.backbone(frames))
+    def pixel_features(self, frames: Tensor) -> PixelFeatures:
+        """Run backbone and pixel decoder.
+
+        Args:
+            frames: ``(F, 3, H, W)``, normalised and padded.
+        """
+        half = not self.training and self.predict_dtype != "float32"
+        return self.head.pixel_features(self.backbone(frames), autocast=half)
+
+    def predict_precision(self) -> AbstractContextManager:
+        """Return the context in which this model predicts, see ``predict_dtype``."""
+        dtype = self._autocast_dtype()
+        if dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(next(self.parameters()).device.type, dtype=dtype)
+
+    def _autocast_dtype(self) -> torch.dtype:
+        known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+        if self.predict_dtype not in known:
+            raise ValueError(
+                f"predict_dtype must be one of {sorted(known)}, got "
+                f"{self.predict_dtype!r}"
+            )
+        return known[self.predict_dtype]
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: Sequence[ClipDataSample]
@@ -71,7 +105,42 @@ class TMTVIS(BaseDetector):
         self, batch_inputs: Tensor, batch_data_samples: Sequence[ClipDataSample]
     ) -> list[ClipDataSample]:
         """Predict the tracks of videos, ``(B, T, 3, H, W)``."""
-        return self.head.predict(self.extract_feat(batch_inputs), batch_data_samples)
+        with self.predict_precision():
+            features = self.extract_feat(batch_inputs)
+            return self.head.predict(features, batch_data_samples)
+
+    def val_step(self, data: dict[str, Any]) -> list[ClipDataSample]:
+        """Predict packed videos, of which only some frames are normalised at a time.
+
+        Args:
+            data: ``inputs``: videos (T, 3, h, w) uint8; ``data_samples``.
+        """
+        clips, samples = data["inputs"], data["data_samples"]
+        if len(clips) > 1:
+            return super().val_step(data)
+        if long := self._long_videos.of(len(clips[0])):
+            return [long.predict(self, clips[0], samples[0])]
+        return [self._predict_video(clips[0], samples[0])]
+
+    def test_step(self, data: dict[str, Any]) -> list[ClipDataSample]:
+        """Predict packed videos, see :meth:`val_step`."""
+        return self.val_step(data)
+
+    @torch.no_grad()
+    def _predict_video(self, clip: Tensor, sample: ClipDataSample) -> ClipDataSample:
+        prepared = []
+
+        def chunks() -> Iterator[PixelFeatures]:
+            for frames in clip.split(self.frames_per_chunk):
+                data = dict(inputs=[frames], data_samples=[sample])
+                data = self.data_preprocessor(data, False)
+                prepared[:] = data["data_samples"]
+                yield self.pixel_features(data["inputs"][0])
+
+        with self.predict_precision():
+            pixels = PixelFeatures.join(chunks(), len(clip))
+            features = self.head.clip_features(pixels, len(clip))
+            return self.head.predict(features, prepared)[0]
 
     def _forward(
         self,
@@ -83,8 +152,8 @@ class TMTVIS(BaseDetector):
         default = next(iter(self.head.vocabulary.taxonomy.label_spaces))
         spaces = [s.label_space for s in batch_data_samples or ()]
         spaces = spaces or [default] * len(batch_inputs)
-        compiled = self.head.compile_taxonomy(features, spaces)
-        return tuple(self.head.decode(features, compiled, self.head.stages[-1:])[0])
+        final, _ = self.head.decode_final(features, spaces)
+        return final.class_logits, final.mask_embeds
 
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
@@ -95,13 +164,3 @@ class TMTVIS(BaseDetector):
                 name = prefix + "head." + key[len(prefix + host) :]
                 state_dict[name] = state_dict.pop(key)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
-def _join(chunks: list[PixelFeatures]) -> PixelFeatures:
-    if len(chunks) == 1:
-        return chunks[0]
-    levels = zip(*(chunk.levels for chunk in chunks), strict=True)
-    return PixelFeatures(
-        torch.cat([chunk.mask_features for chunk in chunks]),
-        tuple(torch.cat(level) for level in levels),
-    )

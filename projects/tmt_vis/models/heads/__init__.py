@@ -1,5 +1,6 @@
 """Heads: one per host model."""
 
-from .tmt_vis_head import PixelFeatures, TMTVISHead
+from ..clip_features import PixelFeatures
+from .tmt_vis_head import TMTVISHead
 
 __all__ = ["PixelFeatures", "TMTVISHead"]

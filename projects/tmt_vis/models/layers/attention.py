@@ -74,8 +74,11 @@ class CrossAttentionBlock(nn.Module):
         channels: width.
         num_heads: attention heads.
         ffn_channels: hidden width of the FFN.
-        layer_scale: initial factor of both branches; None = no factor. A small value
-            keeps warm-started queries in place.
+        layer_scale: initial factor of both branches; None = no factor.
+        norm_first: normalise what enters each branch instead of what leaves it. With
+            ``layer_scale=0`` the block then starts as the identity and leaves
+            warm-started queries in place, which the LayerNorm of the usual order
+            never does.
     """
 
     def __init__(
@@ -85,8 +88,10 @@ class CrossAttentionBlock(nn.Module):
         num_heads: int = 8,
         ffn_channels: int = 2048,
         layer_scale: float | None = None,
+        norm_first: bool = False,
     ) -> None:
         super().__init__()
+        self.norm_first = norm_first
         self.cross_attn = Attention(channels, num_heads)
         self.ffn = feed_forward(channels, ffn_channels)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(2))
@@ -106,9 +111,14 @@ class CrossAttentionBlock(nn.Module):
         keep: Tensor | None = None,
     ) -> Tensor:
         """Update the queries; the arguments are those of :class:`Attention`."""
-        attended = self.cross_attn(
-            query, key, value, query_pos=query_pos, key_pos=key_pos, keep=keep
-        )
+        pos = dict(query_pos=query_pos, key_pos=key_pos)
+        if self.norm_first:
+            attended = self.cross_attn(
+                self.norms[0](query), key, value, keep=keep, **pos
+            )
+            query = query + self.scales[0](attended)
+            return query + self.scales[1](self.ffn(self.norms[1](query)))
+        attended = self.cross_attn(query, key, value, keep=keep, **pos)
         query = self.norms[0](query + self.scales[0](attended))
         return self.norms[1](query + self.scales[1](self.ffn(query)))
 

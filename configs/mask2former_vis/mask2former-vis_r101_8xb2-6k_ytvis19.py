@@ -1,0 +1,10 @@
+"""Mask2Former-VIS R101 on YouTube-VIS 2019."""
+
+_base_ = [
+    "../_base_/models/mask2former-vis_r101.py",
+    "../_base_/datasets/ytvis19.py",
+    "../_base_/schedules/6k.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis19"])))

@@ -1,0 +1,10 @@
+"""Mask2Former-VIS R101 on YouTube-VIS 2021."""
+
+_base_ = [
+    "../_base_/models/mask2former-vis_r101.py",
+    "../_base_/datasets/ytvis21.py",
+    "../_base_/schedules/8k.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis21"])))

@@ -1,0 +1,17 @@
+"""MinVIS Swin-L on YouTube-VIS 2021: 32 single frames per step."""
+
+_base_ = [
+    "../_base_/models/minvis_swin-l.py",
+    "../_base_/datasets/ytvis21.py",
+    "../_base_/schedules/8k.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis21"])))
+
+train_dataloader = dict(
+    batch_size=4,
+    sampler=dict(batch_size=4),
+    dataset=dict(datasets=dict(ytvis21=dict(num_frames=1))),
+)
+auto_scale_lr = dict(base_batch_size=32)

@@ -1,0 +1,1 @@
+"""Does taxonomy guidance help joint training? Asked of sprite datasets."""

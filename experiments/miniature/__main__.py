@@ -1,0 +1,185 @@
+"""The paper's argument in miniature.
+
+    python -m experiments.miniature list                     what there is, what is done
+    python -m experiments.miniature run table3 table4 --seeds 3 --budget 60
+    python -m experiments.miniature report                   tables and figures
+
+Runs are kept below ``--root``; a run that is done is not done again, and one that was
+interrupted goes on.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from . import figures
+from .data import prepare
+from .grid import DATASETS, TABLES, Setting, settings_of
+from .pretraining import pretrain
+from .report import BUILDERS, Results, comparison, cost
+from .runner import work_through
+from .runs import ROOT, Run, make_run
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.miniature",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)}; none = all"
+    )
+    shared.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    shared.add_argument("--root", type=Path, default=ROOT, help="folder of all runs")
+    shared.add_argument(
+        "--tuning",
+        action="store_true",
+        help="test on the validation videos for choices, not on the held-out ones",
+    )
+    commands.add_parser("list", parents=[shared], help="say what is done")
+    run = commands.add_parser("run", parents=[shared], help="do what is missing")
+    run.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
+    run.add_argument(
+        "--budget", type=float, default=float("inf"), help="minutes to start runs in"
+    )
+    report = commands.add_parser("report", parents=[shared], help="tables and figures")
+    report.add_argument("--out", type=Path, help="folder; default: ROOT/report")
+    report.add_argument(
+        "--docs", type=Path, help="Markdown file whose marked blocks are renewed"
+    )
+    compare = commands.add_parser(
+        "compare", help="naive joint training against TMT-VIS"
+    )
+    compare.add_argument("--root", type=Path, default=ROOT)
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the command; return the exit status."""
+    args = parse_args()
+    os.chdir(REPOSITORY)
+    try:
+        return COMMANDS[args.command](args)
+    except (KeyError, RuntimeError) as error:
+        print(f"error: {error.args[0]}", file=sys.stderr)
+        return 1
+
+
+def _runs(args: argparse.Namespace) -> list[Run]:
+    """List runs seed by seed, so that a budget leaves whole tables."""
+    settings = settings_of(args.tables or list(TABLES))
+    return [
+        make_run(setting, seed, args.root, tuning=args.tuning)
+        for seed in range(args.seeds)
+        for setting in settings
+    ]
+
+
+def list_runs(args: argparse.Namespace) -> int:
+    """Print how many seeds of every setting are done."""
+    done: dict[Setting, int] = {}
+    for run in _runs(args):
+        done[run.setting] = done.get(run.setting, 0) + run.done
+    for setting, count in done.items():
+        users = [name for name, settings in TABLES.items() if setting in settings]
+        print(f"{setting.name:<28} {count}/{args.seeds}   {', '.join(users)}")
+    return 0
+
+
+def run_grid(args: argparse.Namespace) -> int:
+    """Do what is missing within the budget."""
+    prepare(args.root)
+    pretrain(args.root)
+    outcome = work_through(
+        _runs(args), root=args.root, jobs=args.jobs, budget=60 * args.budget
+    )
+    print(
+        f"{len(outcome.finished)} runs finished, {len(outcome.failed)} failed, "
+        f"{len(outcome.left)} left for another call"
+    )
+    return 1 if outcome.failed else 0
+
+
+def write_report(args: argparse.Namespace) -> int:
+    """Write tables and figures; renew the blocks of a document."""
+    results = Results.load(_runs(args))
+    out = args.out or args.root / "report"
+    out.mkdir(parents=True, exist_ok=True)
+    blocks = {name: build(results) for name, build in BUILDERS.items()}
+    blocks["cost"] = cost(results)
+    text = "\n\n".join(f"## {name}\n\n{block}" for name, block in blocks.items())
+    (out / "tables.md").write_text(text + "\n", encoding="utf-8")
+    figures.draw_table3(results, out / "table3.png")
+    for name in ("diagnosis", "table4", "table6", "table12"):
+        figures.draw_settings(results, TABLES[name], out / f"{name}.png")
+    figures.draw_curves(results, TABLES["diagnosis"], out / "curves.png")
+    if args.docs is not None:
+        renew_blocks(args.docs, blocks)
+    print(text)
+    print(f"\n{out}/tables.md and figures")
+    return 0
+
+
+def renew_blocks(path: Path, blocks: dict[str, str]) -> None:
+    """Replace what stands between ``<!-- NAME -->`` and ``<!-- end -->``.
+
+    Args:
+        path: the document.
+        blocks: name -> text.
+
+    Raises:
+        KeyError: if the document has a block that nothing makes.
+    """
+    text = path.read_text(encoding="utf-8")
+
+    def renew(match: re.Match) -> str:
+        name = match[1]
+        if name not in blocks:
+            raise KeyError(f"{path} has a block {name!r}; there are {sorted(blocks)}")
+        return f"<!-- {name} -->\n{blocks[name]}\n<!-- end -->"
+
+    pattern = re.compile(r"<!-- ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
+    path.write_text(pattern.sub(renew, text), encoding="utf-8")
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Train naive joint training and TMT-VIS with one seed; print and draw both."""
+    prepare(args.root)
+    pretrain(args.root)
+    settings = TABLES["compare"]
+    runs = [make_run(setting, 0, args.root) for setting in settings]
+    outcome = work_through(
+        runs, root=args.root, jobs=os.cpu_count() or 1, budget=float("inf")
+    )
+    if outcome.failed:
+        return 1
+    results = Results.load(runs)
+    picture = args.root / "compare.png"
+    figures.draw_settings(results, settings, picture)
+    print(
+        f"\nJoint training on {', '.join(DATASETS)}, one seed, held-out videos, AP:\n"
+    )
+    print(comparison(results, settings, settings[0]))
+    print("\nAP50:\n")
+    print(comparison(results, settings, settings[0], metric="AP50"))
+    print(f"\n{picture}\nOne seed proves nothing: docs/findings.md has several.")
+    return 0
+
+
+COMMANDS = {
+    "list": list_runs,
+    "run": run_grid,
+    "report": write_report,
+    "compare": compare,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What COCO pre-training is to the paper: Mask2Former-VIS on sprites of 40 classes.
+
+All runs start from its weights, without the classifier.
+"""
+
+_base_ = ["./tmt-vis_r18-mini_1xb4-500_sprites.py"]
+
+max_iters = 2500
+pretrain_root = "work_dirs/miniature/data/pretrain/"
+work_dir = "work_dirs/miniature/pretraining"
+
+model = dict(
+    head=dict(
+        taxonomy=dict(label_spaces=["ytvis21"]),
+        text_embeddings=None,
+        compilation=None,
+        injection=None,
+        test_cfg=dict(max_per_video=dict(ytvis21=10)),
+    ),
+)
+train_pipeline = [
+    dict(type="LoadClipFrames"),
+    dict(type="LoadClipAnnotations"),
+    dict(type="ClipBroadcaster", transforms=[dict(type="RandomFlip", prob=0.5)]),
+    dict(type="PackClipInputs"),
+]
+train_dataloader = dict(
+    sampler=dict(ratios=dict(_delete_=True, ytvis21=1.0)),
+    dataset=dict(
+        datasets=dict(
+            _delete_=True,
+            ytvis21=dict(
+                type="VISDataset",
+                label_space="ytvis21",
+                data_root=pretrain_root + "ytvis_2021/",
+                ann_file="train/instances.json",
+                data_prefix=dict(img="train/JPEGImages"),
+                num_frames=2,
+                pipeline=train_pipeline,
+            ),
+        )
+    ),
+)
+val_dataloader = None
+test_dataloader = None
+val_evaluator = None
+test_evaluator = None
+val_cfg = None
+test_cfg = None
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
+    dict(
+        type="CosineAnnealingLR",
+        eta_min=1e-5,
+        by_epoch=False,
+        begin=50,
+        end=max_iters,
+    ),
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))
+load_from = None
+randomness = dict(seed=0)

@@ -1,0 +1,172 @@
+"""What is run: methods, datasets and the tables they fill.
+
+A run is a method, the datasets it trains on and a seed. Tables share runs: the full
+method on all three datasets is in nearly every one and is trained once per seed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+DATASETS = ("ytvis19", "ovis", "uvo")
+LETTERS = {"ytvis19": "Y", "ovis": "O", "uvo": "U"}
+
+Options = Mapping[str, Any]
+
+_NO_TAXONOMY = {
+    "model.head.text_embeddings": None,
+    "model.head.compilation": None,
+    "model.head.injection": None,
+}
+_RATIOS = "train_dataloader.sampler.ratios."
+_TEXT_CLASSIFIER = {"model.head.classifier.type": "TextSimilarityClassifier"}
+_TEXT_WITHOUT_TAXONOMY = {
+    "model.head.compilation": None,
+    "model.head.injection": None,
+    **_TEXT_CLASSIFIER,
+}
+# TIM leaves warm-started queries as they are until it has learned something.
+_IDENTITY_START = {
+    "model.head.injection.layer.norm_first": True,
+    "model.head.injection.layer.layer_scale": 0.0,
+}
+# The mean over a label space divides the gradient of a category by 25 to 81.
+_STRONG_COMPILATION = {"model.head.criterion.loss_weights.comp": 20.0}
+_STRONG_INJECTION = dict(taxo=2.0, comp=0.5)
+_HASH_ENCODER = {
+    "model.head.text_embeddings.encoder": dict(type="HashTextEncoder", _delete_=True)
+}
+
+
+def _inject_once(layer: str) -> Options:
+    return {
+        "model.head.injection.layers": "first",
+        "model.head.injection.layer": dict(type=layer, _delete_=True),
+    }
+
+
+# Overrides of configs/tmt-vis_r18-mini_1xb4-500_sprites.py, the `paper` preset.
+METHODS: dict[str, Options] = {
+    "tmt": {},
+    # Mask2Former-VIS on the plain union: what another dataset annotates counts as
+    # background here (Table 3, "M2F").
+    "m2f": {**_NO_TAXONOMY, "model.head.label_space_mask": False},
+    # The same with cost, loss and prediction restricted to the dataset's categories:
+    # the baseline that the paper lacks.
+    "m2f-restricted": _NO_TAXONOMY,
+    # Table 4: the modules without their losses.
+    "tmt-no-loss": {
+        "model.head.compilation.score_supervision": "gate",
+        "model.head.criterion.taxonomy_loss.enabled": False,
+    },
+    "tmt-injection-loss": {"model.head.compilation.score_supervision": "gate"},
+    "tmt-unrestricted": {"model.head.label_space_mask": False},
+    # Table 5, ratio YTVIS : UVO : OVIS.
+    "tmt-ratio-2-1-0.75": {_RATIOS + "ytvis19": 2.0},
+    "tmt-ratio-1-1-0.5": {_RATIOS + "ovis": 0.5},
+    "tmt-ratio-1-1-1": {_RATIOS + "ovis": 1.0},
+    # Table 6; beyond a label space's size all its categories are injected.
+    **{f"tmt-nt{n}": {"model.head.compilation.num_taxonomy": n} for n in (1, 3, 30)},
+    "tmt-nt-all": {"model.head.compilation.num_taxonomy": 200},
+    # Table 7.
+    "tmt-add": _inject_once("TaxonomyAdditionLayer"),
+    "tmt-concat": _inject_once("TaxonomyConcatenationLayer"),
+    # Diagnostics.
+    "tmt-first-layer": {"model.head.injection.layers": "first"},
+    "tmt-random-text": _HASH_ENCODER,
+    "tmt-unified": {
+        "model.head.vocab_mode.train": "unified",
+        "model.head.vocab_mode.test": "unified",
+    },
+    "tmt-oracle": {"model.head.type": "OracleTMTVISHead"},
+    # Design choices that the paper leaves open or makes otherwise.
+    "tmt-identity-start": _IDENTITY_START,
+    "tmt-strong-compilation": _STRONG_COMPILATION,
+    "tmt-strong-injection": {"model.head.criterion.loss_weights": _STRONG_INJECTION},
+    "tmt-identity-strong": {**_IDENTITY_START, **_STRONG_COMPILATION},
+    # Table 12 with a classifier that can name what it never saw.
+    "m2f-text": _TEXT_WITHOUT_TAXONOMY,
+    "tmt-text": _TEXT_CLASSIFIER,
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A method and the datasets it is trained on."""
+
+    method: str
+    train_sets: tuple[str, ...] = DATASETS
+
+    @property
+    def name(self) -> str:
+        """A name for folders and tables, such as ``tmt_YO``."""
+        return f"{self.method}_{self.letters}"
+
+    @property
+    def letters(self) -> str:
+        """The training datasets as in the paper's table 3."""
+        return "".join(LETTERS[name] for name in self.train_sets)
+
+
+def _mixes() -> list[tuple[str, ...]]:
+    return [m for size in (1, 2, 3) for m in combinations(DATASETS, size)]
+
+
+def _all_three(*methods: str) -> tuple[Setting, ...]:
+    return tuple(Setting(method) for method in methods)
+
+
+_YTVIS_ALONE = tuple(
+    Setting(method, ("ytvis19",)) for method in ("m2f", "tmt-no-loss", "tmt")
+)
+_ZERO_SHOT_METHODS = ("m2f", "m2f-text", "tmt", "tmt-text")
+
+# In the order of their weight: a budget is spent from the front.
+TABLES: dict[str, tuple[Setting, ...]] = {
+    "compare": _all_three("m2f", "tmt"),
+    "table4": _YTVIS_ALONE + _all_three("m2f", "tmt-no-loss", "tmt"),
+    "diagnosis": _all_three(
+        "m2f",
+        "m2f-restricted",
+        "tmt-unrestricted",
+        "tmt-no-loss",
+        "tmt-injection-loss",
+        "tmt",
+        "tmt-first-layer",
+        "tmt-random-text",
+        "tmt-unified",
+        "tmt-oracle",
+    ),
+    "design": _all_three(
+        "m2f-restricted",
+        "tmt",
+        "tmt-identity-start",
+        "tmt-strong-compilation",
+        "tmt-strong-injection",
+        "tmt-identity-strong",
+    ),
+    "table3": tuple(Setting(m, mix) for mix in _mixes() for m in ("m2f", "tmt")),
+    "table12": tuple(
+        Setting(method, mix)
+        for mix in (("ovis", "uvo"), ("ytvis19",))
+        for method in _ZERO_SHOT_METHODS
+    ),
+    "table6": _all_three("tmt-nt1", "tmt-nt3", "tmt", "tmt-nt30", "tmt-nt-all"),
+    "table7": _all_three("tmt-add", "tmt-concat", "tmt"),
+    "table5": _all_three(
+        "tmt-ratio-2-1-0.75", "tmt-ratio-1-1-0.5", "tmt", "tmt-ratio-1-1-1"
+    ),
+}
+
+
+def settings_of(tables: Sequence[str]) -> list[Setting]:
+    """List what tables need, each setting once, in order of first use.
+
+    Raises:
+        KeyError: an unknown table; names those there are.
+    """
+    unknown = [name for name in tables if name not in TABLES]
+    if unknown:
+        raise KeyError(f"no table {', '.join(unknown)}; there are {', '.join(TABLES)}")
+    return list(dict.fromkeys(s for name in tables for s in TABLES[name]))

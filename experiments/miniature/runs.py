@@ -1,0 +1,147 @@
+"""Where runs lie, and the config of each."""
+
+import copy
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from tmt_vis.engine.atomic_files import write_atomically
+
+from .grid import DATASETS, METHODS, Setting
+
+ROOT = Path("work_dirs/miniature")
+TRAIN_DATA = f"{ROOT}/data/train"
+CONFIGS = Path(__file__).parent / "configs"
+CONFIG = CONFIGS / "tmt-vis_r18-mini_1xb4-500_sprites.py"
+PRETRAIN_CONFIG = CONFIGS / "mask2former-vis_r18-mini_1xb4-2500_sprites-pretrain.py"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A setting with a seed, and its folder.
+
+    The folder's name carries a digest of the whole config, so a run is never taken for
+    one of another recipe and never written over.
+    """
+
+    setting: Setting
+    seed: int
+    folder: Path
+    config: Config = field(repr=False, compare=False)
+
+    @property
+    def metrics_file(self) -> Path:
+        """Written last: a run that has it is done."""
+        return self.folder / "metrics.json"
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is finished."""
+        return self.metrics_file.is_file()
+
+    def metrics(self) -> dict[str, Any]:
+        """Read what the run wrote."""
+        return json.loads(self.metrics_file.read_text())
+
+
+@cache  # 0.2 s each, and a grid asks a hundred times
+def _read(path: Path) -> dict:
+    return Config.fromfile(path).to_dict()
+
+
+def make_config(setting: Setting, *, tuning: bool = False) -> Config:
+    """Build the config of a setting, with the paths of the config file.
+
+    Args:
+        setting: method and datasets.
+        tuning: test on the validation videos that choices may be made on, instead of
+            those held out for the tables.
+    """
+    content = _read(CONFIG)
+    if tuning:
+        content = _relocate(content, f"{ROOT}/data/heldout", TRAIN_DATA)
+    cfg = Config(copy.deepcopy(content))
+    cfg.load_from = str(pretrained_file(ROOT))
+    cfg.merge_from_dict(dict(METHODS[setting.method]))
+    for name in set(DATASETS) - set(setting.train_sets):
+        cfg.train_dataloader.dataset.datasets[name] = None
+        cfg.train_dataloader.sampler.ratios[name] = None
+    if cfg.model.head.type == "OracleTMTVISHead":
+        metrics = cfg.val_evaluator.metrics
+        cfg.model.head.ann_files = {n: metrics[n].ann_file for n in DATASETS}
+    return cfg
+
+
+def make_run(setting: Setting, seed: int, root: Path, *, tuning: bool = False) -> Run:
+    """Say where a run belongs.
+
+    Args:
+        setting: what is run.
+        seed: of the run.
+        root: folder of the whole experiment.
+        tuning: see :func:`make_config`.
+    """
+    cfg = make_config(setting, tuning=tuning)
+    name = f"{setting.name}-{config_digest(cfg)}"
+    return Run(setting, seed, root / "runs" / name / f"seed-{seed}", cfg)
+
+
+def config_digest(cfg: Config) -> str:
+    """Shorten everything that decides a run, but the seed, to eight letters."""
+    text = json.dumps(cfg.to_dict(), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def pretrained_file(root: Path) -> Path:
+    """Say where the weights are that every run starts from.
+
+    Args:
+        root: folder of the whole experiment.
+    """
+    digest = config_digest(Config(copy.deepcopy(_read(PRETRAIN_CONFIG))))
+    return root / f"pretrained-{digest}.pth"
+
+
+def write_config(run: Run, root: Path) -> None:
+    """Write ``config.json`` of a run, unless an earlier attempt has done so.
+
+    Args:
+        run: whose folder is made.
+        root: folder of the whole experiment, with the data.
+    """
+    if (run.folder / "config.json").is_file():
+        return
+    cfg = run.config.to_dict()
+    cfg["randomness"] = dict(seed=run.seed)
+    dump_config(cfg, run.folder, root)
+
+
+def dump_config(cfg: dict, folder: Path, root: Path) -> None:
+    """Write ``config.json`` into a folder, with the paths of this experiment.
+
+    Args:
+        cfg: with the paths of the config file.
+        folder: becomes the work folder.
+        root: folder of the whole experiment.
+    """
+    cfg = _relocate(cfg, cfg["work_dir"], str(folder))
+    cfg = Config(_relocate(cfg, str(ROOT), str(root)))
+    # JSON: to format a config as Python takes mmengine seconds.
+    text = json.dumps(cfg.to_dict(), indent=1)
+    write_atomically(folder / "config.json", text.encode())
+
+
+def _relocate(value: Any, old: str, new: str) -> Any:
+    """Replace the beginning of every path."""
+    if isinstance(value, dict):
+        return {key: _relocate(item, old, new) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_relocate(item, old, new) for item in value)
+    if isinstance(value, str) and (value == old or value.startswith(old + "/")):
+        return new + value[len(old) :]
+    return value

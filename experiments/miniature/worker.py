@@ -1,0 +1,108 @@
+"""One run: train, predict all held-out videos, write down what came out.
+
+    python -m experiments.miniature.worker FOLDER
+
+FOLDER holds ``config.json``, which the runner wrote; ``metrics.json`` appears in it
+when all is done. A run that was interrupted goes on from its newest checkpoint.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from tmt_vis.engine.atomic_files import write_atomically
+from tmt_vis.evaluation import (
+    class_rows,
+    evaluate_tubes,
+    load_annotations,
+    read_results,
+    without_nan,
+)
+from tmt_vis.taxonomy import LabelSpace
+
+from . import oracle  # noqa: F401  registers its head
+
+LOSSES = (
+    "loss",
+    "loss_cls",
+    "loss_mask",
+    "loss_dice",
+    "d0.loss_taxo",
+    "loss_taxo_comp",
+)
+
+
+def run(folder: Path) -> None:
+    """Train as the folder's config says and write ``metrics.json``.
+
+    Args:
+        folder: of the run.
+    """
+    torch.set_num_threads(1)
+    # mmengine formats the config with yapf for each log and checkpoint: seconds, of a
+    # run of a minute.
+    Config.pretty_text = property(lambda cfg: json.dumps(cfg.to_dict(), indent=1))
+    cfg = Config.fromfile(folder / "config.json")
+    cfg.work_dir = str(folder)
+    cfg.resume = find_latest_checkpoint(str(folder)) is not None
+    start, start_cpu = time.monotonic(), time.process_time()
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    metrics = cfg.val_evaluator["metrics"] if cfg.val_evaluator else {}
+    report = {
+        "datasets": {name: _evaluate(name, metrics[name]) for name in metrics},
+        "curves": _curves(folder),
+        "seconds": time.monotonic() - start,
+        "cpu_seconds": time.process_time() - start_cpu,
+        "resumed": bool(cfg.resume),
+        "torch": torch.__version__,
+        "commit": _commit(),
+    }
+    text = json.dumps(report, indent=1)
+    write_atomically(folder / "metrics.json", text.encode())
+
+
+def _commit() -> str:
+    """Return the commit of the code, with a mark if it was changed since."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    return result.stdout.strip() or "unknown"
+
+
+def _evaluate(name: str, metric: dict) -> dict[str, Any]:
+    """Evaluate the result file that the last validation wrote."""
+    space = LabelSpace.load(metric.get("label_space", name))
+    annotations = load_annotations(metric["ann_file"], label_space=space)
+    results = metric["outfile_prefix"] + ".results.json"
+    table = evaluate_tubes(
+        annotations.ground_truth,
+        read_results(results, annotations),
+        num_slots=len(space),
+    )
+    rows = [row for row in class_rows(table, space.names) if row["num_objects"]]
+    return {
+        "summary": without_nan(table.summary()),
+        "categories": [without_nan(row) for row in rows],
+    }
+
+
+def _curves(folder: Path) -> dict[str, list]:
+    """Return the losses over the iterations, of all attempts together."""
+    records: dict[int, dict] = {}
+    for file in sorted(folder.glob("*/vis_data/scalars.json")):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        records |= {line["step"]: line for line in lines if "loss" in line}
+    steps = sorted(records)
+    names = [name for name in LOSSES if name in records[steps[-1]]]
+    return {"step": steps} | {n: [records[s].get(n) for s in steps] for n in names}
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]))

@@ -1,0 +1,15 @@
+"""Native annotation files as plain tables: one reading for training and evaluation."""
+
+from .errors import AnnotationError
+from .frames import annotated_frames, segmentations_of
+from .reading import read_annotations
+from .video_categories import VideoCategories, match_file_categories
+
+__all__ = [
+    "AnnotationError",
+    "VideoCategories",
+    "annotated_frames",
+    "match_file_categories",
+    "read_annotations",
+    "segmentations_of",
+]

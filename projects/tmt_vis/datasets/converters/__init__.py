@@ -1,0 +1,22 @@
+"""From the files of labelling tools to the native format. No torch in this room."""
+
+from .coco_frames import open_coco_frames
+from .cvat_video import open_cvat_video
+from .index_masks import open_index_masks
+from .label_space_json import allowed_name
+from .labelme import open_labelme
+from .source import Source, SourceTrack, SourceVideo
+from .writer import Written, write_native
+
+__all__ = [
+    "Source",
+    "SourceTrack",
+    "SourceVideo",
+    "Written",
+    "allowed_name",
+    "open_coco_frames",
+    "open_cvat_video",
+    "open_index_masks",
+    "open_labelme",
+    "write_native",
+]

@@ -1,0 +1,197 @@
+"""CVAT tracks -> masks per frame, with CVAT's rules for keyframes."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ConversionError
+from ..findings import Findings
+from ..frame_files import frames_of, natural_key
+from . import shapes
+from .cvat_xml import CvatMeta, CvatShape, CvatTrack, read_meta, read_tracks
+from .source import Source, SourceTrack, SourceVideo, frame_size, relative_names
+
+
+def open_cvat_video(src: Path, *, images: Path | None = None) -> Source:
+    """Open annotations exported as "CVAT for video 1.1", one XML per task.
+
+    The video is called like its file; ``annotations.xml`` is called like its folder.
+    Its frames are in ``images/VIDEO``, ``images/VIDEO/images``, or, for a single file,
+    ``images`` itself; CVAT's n-th frame is the n-th of them in natural order.
+
+    Args:
+        src: An XML file, or a folder of them.
+        images: Folder of the frames; default: the folder of ``src``.
+
+    Raises:
+        ConversionError: If a file breaks a rule; the message names it.
+    """
+    root = src if src.is_dir() else src.parent
+    files = [src]
+    if src.is_dir():
+        files = sorted(src.rglob("*.xml"), key=lambda p: natural_key(Path(str(p))))
+    if not files:
+        raise ConversionError(f"{src} holds no .xml file")
+    image_root = images or root
+    metas = {path: read_meta(path) for path in files}
+    findings = Findings()
+    labels = dict.fromkeys(name for meta in metas.values() for name in meta.labels)
+    names = {path: _video_name(path, root) for path in files}
+    videos = (
+        _video(path, meta, names[path], image_root, len(files) == 1, findings)
+        for path, meta in metas.items()
+    )
+    return Source(tuple(labels) or None, image_root, len(files), videos, findings)
+
+
+def _video_name(path: Path, root: Path) -> str:
+    place = path.parent if path.stem == "annotations" else path.with_suffix("")
+    if place == root:
+        return place.resolve().name
+    return place.relative_to(root).as_posix()
+
+
+def _frames(name: str, root: Path, is_only_one: bool) -> list[Path]:
+    places = [root / name / "images", root / name]
+    if is_only_one:
+        places += [root / "images", root]
+    for place in places:
+        frames = frames_of(place) if place.is_dir() else []
+        if frames:
+            return frames
+    raise ConversionError(
+        f"video {name!r}: no frames in {' or '.join(map(str, places))}; export the "
+        "task with images, or extract them (ffmpeg -i VIDEO -start_number 0 "
+        f"{root / name}/frame_%06d.png), and name the folder above with --images"
+    )
+
+
+def _video(
+    path: Path,
+    meta: CvatMeta,
+    name: str,
+    image_root: Path,
+    is_only_one: bool,
+    findings: Findings,
+) -> SourceVideo:
+    frames = _frames(name, image_root, is_only_one)
+    if meta.size is not None and meta.size != len(frames):
+        raise ConversionError(
+            f"{path}: has {meta.size} frames but {frames[0].parent} holds "
+            f"{len(frames)} images; use the frames that were labelled (every "
+            f"{meta.step}. from {meta.start} on)"
+        )
+    height, width = frame_size(frames, name, declared=meta.shape)
+    numbers = range(meta.start, meta.start + meta.step * len(frames), meta.step)
+    tracks = []
+    for track in read_tracks(path):
+        for kind in track.skipped:
+            findings.add(f"{kind} shapes, skipped", f"track {track.track_id} of {name}")
+        _check_frames(track, numbers, path)
+        tracks.append(_convert(track, numbers, name, (height, width), findings))
+    file_names = relative_names(frames, image_root)
+    return SourceVideo(name, height, width, file_names, tracks)
+
+
+def _check_frames(track: CvatTrack, numbers: range, path: Path) -> None:
+    for shape in track.shapes:
+        # The shape that says "outside" may come one frame after the end.
+        if shape.frame not in numbers and not shape.outside:
+            raise ConversionError(
+                f"{path}: track {track.track_id} has a shape in frame {shape.frame}; "
+                f"the frames are {numbers[0]} to {numbers[-1]} in steps of "
+                f"{numbers.step}"
+            )
+
+
+def _convert(
+    track: CvatTrack,
+    numbers: range,
+    video: str,
+    size: tuple[int, int],
+    findings: Findings,
+) -> SourceTrack:
+    label = f"track {track.track_id} of {video}"
+    result = SourceTrack(label, track.label)
+    for number, parts in shown_shapes(track.shapes, numbers):
+        for shape in parts:
+            if shape.frame == number and shape.kind == "box":
+                findings.add("boxes, made rectangles", f"{label}, frame {number}")
+            if shape.frame != number:
+                what = "frames held from the keyframe before"
+                findings.add(what, f"{label}, frame {number}")
+        try:
+            masks = [_rasterise(shape, size) for shape in parts]
+        except ValueError as error:
+            raise ConversionError(f"{label}, frame {number}: {error}") from error
+        united = shapes.unite(masks, height=size[0], width=size[1])
+        result.masks[numbers.index(number)] = united
+    return result
+
+
+def shown_shapes(
+    track: Sequence[CvatShape], numbers: range
+) -> Iterator[tuple[int, list[CvatShape]]]:
+    """Say what a track shows in each frame.
+
+    CVAT writes every frame of a track. Where frames are left out (files of other
+    tools, deleted frames), its rules apply: a shape lasts until the next one of its
+    track; polygons with equally many corners, boxes and ellipses move evenly between
+    two shapes that are shown; other shapes stay as they are.
+
+    Args:
+        track: Shapes by ascending frame.
+        numbers: The frame numbers of the video.
+
+    Yields:
+        Frame number and shapes; frames without the object are left out. A shape that
+        was held has the frame number it was drawn in.
+    """
+    starts = sorted({shape.frame for shape in track})
+    by_frame = {n: [s for s in track if s.frame == n] for n in starts}
+    for number in numbers:
+        at = bisect_right(starts, number) - 1
+        before = by_frame[starts[at]] if at >= 0 else []
+        shown = [shape for shape in before if not shape.outside]
+        if not shown:
+            continue
+        if starts[at] < number and at + 1 < len(starts):
+            between = _between(before, by_frame[starts[at + 1]], number)
+            shown = [between] if between else shown
+        yield number, shown
+
+
+def _between(
+    before: Sequence[CvatShape], after: Sequence[CvatShape], number: int
+) -> CvatShape | None:
+    """Interpolate, if there is one shape on both sides and both correspond."""
+    if len(before) != 1 or len(after) != 1 or after[0].outside:
+        return None
+    first, last = before[0], after[0]
+    same = first.kind == last.kind and first.values.shape == last.values.shape
+    if not same or first.kind == "mask":
+        return None
+    share = (number - first.frame) / (last.frame - first.frame)
+    change = last.values - first.values
+    if first.kind == "box":  # the short way round
+        change[4] = (change[4] + 180) % 360 - 180
+    return replace(first, frame=number, values=first.values + share * change)
+
+
+def _rasterise(shape: CvatShape, size: tuple[int, int]) -> bytes:
+    sides = dict(height=size[0], width=size[1])
+    values = shape.values
+    if shape.kind == "polygon":
+        return shapes.fill_polygon(values, **sides)
+    if shape.kind == "box":
+        corners = shapes.rotated(shapes.rectangle(*values[:4]), values[4])
+        return shapes.fill_polygon(corners, **sides)
+    if shape.kind == "ellipse":
+        return shapes.fill_ellipse(values[:2], values[2:], **sides)
+    left, top, width, height = shape.crop
+    is_object = np.arange(len(shape.runs)) % 2 == 1
+    crop = np.repeat(is_object, shape.runs).reshape(height, width)
+    return shapes.encode(shapes.place_crop(crop, left=left, top=top, **sides))

@@ -1,0 +1,138 @@
+"""Result files of any size, entry by entry."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+NAME_IN_ZIP = "results.json"  # the servers look for exactly this name
+# Done and in all: bytes of a file, or videos.
+Progress: TypeAlias = Callable[[int, int], None]
+
+_CHUNK = 1 << 22
+_WHITE = " \t\r\n"
+# What may be missing at the end of the text without an error before it: the longest
+# token that is not a string is a number.
+_TOKEN = 32
+
+
+def iterate_entries(
+    path: str | Path, *, progress: Progress | None = None
+) -> Iterator[Any]:
+    """Decode the JSON list of a result file one entry at a time.
+
+    Decoded at once, a result file of 2 GB takes five to ten times that in objects; this
+    holds one entry and a few megabytes of text.
+
+    Args:
+        path: The JSON list, or a zip with ``results.json`` inside.
+        progress: Called with characters read and bytes in all, which is the same
+            for a file without non-ASCII names.
+
+    Raises:
+        ValueError: If it is no complete JSON list.
+    """
+    with _open_text(path) as (stream, size):
+        reader = _Reader(stream, str(path), size, progress)
+        try:
+            yield from reader.entries()
+        except (UnicodeDecodeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(
+                f"{path} must be JSON text or a whole zip: {error}"
+            ) from error
+
+
+class _Reader:
+    """A window of text that moves over the file."""
+
+    def __init__(
+        self, stream: TextIO, path: str, size: int, progress: Progress | None
+    ) -> None:
+        self._stream = stream
+        self._path = path
+        self._size = size
+        self._progress = progress
+        self._decoder = json.JSONDecoder()
+        self._text, self._at, self._read, self._ended = "", 0, 0, False
+
+    def entries(self) -> Iterator[Any]:
+        if self._next_character() != "[":
+            start = self._text[self._at : self._at + 30]
+            raise ValueError(
+                f"{self._path} must be a JSON list of tracks, got {start!r}"
+            )
+        self._at += 1
+        if self._next_character() == "]":
+            return
+        while True:
+            yield self._decode()
+            separator = self._next_character()
+            self._at += 1
+            if separator == "]":
+                return
+            if separator != ",":
+                raise ValueError(
+                    f"{self._path} is not complete JSON: {separator or 'its end'!r} "
+                    "follows an entry"
+                )
+            self._next_character()
+
+    def _next_character(self) -> str:
+        """Skip white space; return '' at the end of the file."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _WHITE:
+                self._at += 1
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def _decode(self) -> Any:
+        while True:
+            try:
+                entry, self._at = self._decoder.raw_decode(self._text, self._at)
+                return entry
+            except json.JSONDecodeError as error:
+                cut = error.msg.startswith("Unterminated string")
+                cut = cut or error.pos > len(self._text) - _TOKEN
+                # A mistake in the middle is one whatever follows; reading on would
+                # only collect the rest of the file first.
+                if not cut or not self._more():
+                    message = f"{self._path} is not complete JSON: {error.msg}"
+                    raise ValueError(message) from error
+
+    def _more(self) -> bool:
+        """Read on, at least as much as is left; False at the end of the file."""
+        if self._ended:
+            return False
+        rest = self._text[self._at :]
+        # Doubling keeps an entry larger than the window from being decoded again and
+        # again in small steps.
+        chunk = self._stream.read(max(_CHUNK, len(rest)))
+        self._text, self._at = rest + chunk, 0
+        self._read += len(chunk)
+        self._ended = not chunk
+        if self._progress is not None:
+            self._progress(self._read, self._size)
+        return bool(chunk)
+
+
+@contextmanager
+def _open_text(path: str | Path) -> Iterator[tuple[TextIO, int]]:
+    """Open a result file; give it and its size in bytes when unpacked."""
+    if not zipfile.is_zipfile(path):
+        with open(path, encoding="utf-8") as stream:
+            yield stream, Path(path).stat().st_size
+        return
+    with zipfile.ZipFile(path) as archive:
+        if NAME_IN_ZIP not in archive.namelist():
+            raise ValueError(
+                f"{path} must hold {NAME_IN_ZIP} at its top, got {archive.namelist()}"
+            )
+        size = archive.getinfo(NAME_IN_ZIP).file_size
+        with archive.open(NAME_IN_ZIP) as raw:
+            yield TextIOWrapper(raw, encoding="utf-8"), size

@@ -1,0 +1,188 @@
+"""Mask2Former's pixel decoder without work that depends on sizes only."""
+
+from collections.abc import Sequence
+from types import BuiltinFunctionType
+
+import torch
+import torch.nn.functional as F
+from mmcv.ops.multi_scale_deform_attn import (
+    MultiScaleDeformableAttention,
+    MultiScaleDeformableAttnFunction,
+    ext_module,
+)
+from mmdet.models.layers import MSDeformAttnPixelDecoder
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from tmt_vis.ops import LevelLayout, deform_attention
+from tmt_vis.typedefs import Size
+
+# Without a compiled kernel the sizes are read in Python; on the device each reading
+# would wait for everything before it.
+_HAS_KERNEL = isinstance(ext_module.ms_deform_attn_forward, BuiltinFunctionType)
+
+
+class _Geometry:
+    """All that depends on the sizes of the levels only.
+
+    Args:
+        decoder: knows the positional encoding and the sampling.
+        sizes: ``(h, w)`` of the levels, small to large.
+        device: where the tensors go.
+    """
+
+    def __init__(
+        self, decoder: "ClipPixelDecoder", sizes: tuple[Size, ...], device: torch.device
+    ) -> None:
+        attn = decoder.encoder.layers[0].self_attn
+        self.sizes = sizes
+        self.lengths = [height * width for height, width in sizes]
+        self.layout = LevelLayout(sizes, attn.num_heads, attn.num_points, device)
+        self.pos = [_sine_code(decoder, size, device) for size in sizes]
+        centres = torch.cat([_centres(size) for size in sizes])  # (N, 2), x and y
+        # The pixels of a query's own position on each level, (N, 1, L, 1) each.
+        widths = torch.tensor([[size[1], size[0]] for size in sizes])
+        pixels = centres.unsqueeze(1) * widths - 0.5
+        shape = (len(centres), attn.num_heads, len(sizes), attn.num_points)
+        self.x, self.y = (
+            part[:, None, :, None].expand(shape).flatten(1).float().to(device)
+            for part in pixels.unbind(-1)
+        )
+        self.widths = widths.to(device)
+        starts = [sum(self.lengths[:level]) for level in range(len(sizes))]
+        self.starts = torch.tensor(starts, device=device)
+        self.shapes = torch.tensor(sizes, device=device if _HAS_KERNEL else "cpu")
+
+
+@MODELS.register_module()
+class ClipPixelDecoder(MSDeformAttnPixelDecoder):
+    """mmdet's pixel decoder: same parameters, same initialisation, same result.
+
+    The original makes positional encodings, reference points and padding masks (all
+    false) in every forward and reads tensor sizes back from the device. Here they are
+    kept per size, nothing is masked, nothing is read back, and on CPUs the deformable
+    attention is :func:`tmt_vis.ops.deform_attention`.
+
+    Args:
+        as in mmdet.
+    """
+
+    # Training with multi-scale crops sees a few dozen sizes; one holds 1.6 kB per token
+    # and level (8 MB for 384x640).
+    _MAX_SIZES = 8
+
+    def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Decode the pixels of F frames.
+
+        Args:
+            feats: ``(F, C_i, H_i, W_i)``, strides 4 to 32.
+
+        Returns:
+            Mask features ``(F, C, H, W)`` at stride 4, and the levels
+            ``(F, C, h, w)`` at strides 32, 16, 8.
+        """
+        inputs = list(feats[::-1])[: self.num_encoder_levels]
+        levels = [conv(x) for conv, x in zip(self.input_convs, inputs, strict=True)]
+        geometry = self._geometry(levels)
+        outs = self._encode(levels, geometry)
+        rest = feats[: self.num_input_levels - self.num_encoder_levels]
+        for index, feat in enumerate(reversed(rest)):
+            lateral = self.lateral_convs[index](feat)
+            coarse = F.interpolate(
+                outs[-1],
+                size=lateral.shape[-2:],
+                mode="bilinear",
+                align_corners=False,
+            )
+            outs.append(self.output_convs[index](lateral + coarse))
+        return self.mask_feature(outs[-1]), outs[: self.num_outs]
+
+    def _encode(self, levels: Sequence[Tensor], geometry: _Geometry) -> list[Tensor]:
+        tokens = torch.cat([x.flatten(2).transpose(1, 2) for x in levels], 1)
+        embeds = self.level_encoding.weight.unbind()
+        pos = torch.cat([p + e for p, e in zip(geometry.pos, embeds, strict=True)])
+        for layer in self.encoder.layers:
+            attended = _attend(layer.self_attn, tokens, pos, geometry)
+            tokens = layer.norms[0](tokens + attended)
+            tokens = layer.norms[1](layer.ffn(tokens))
+        parts = tokens.transpose(1, 2).split(geometry.lengths, dim=2)
+        return [
+            part.unflatten(2, size)
+            for part, size in zip(parts, geometry.sizes, strict=True)
+        ]
+
+    def _geometry(self, levels: Sequence[Tensor]) -> _Geometry:
+        sizes = tuple(tuple(level.shape[-2:]) for level in levels)
+        # Not in __init__, which is mmdet's; never part of a state dict.
+        cache = self.__dict__.setdefault("_geometries", {})
+        key = (sizes, levels[0].device)
+        if key not in cache:
+            if len(cache) >= self._MAX_SIZES:
+                cache.pop(next(iter(cache)))
+            cache[key] = _Geometry(self, *key)
+        return cache[key]
+
+
+def _attend(
+    attn: MultiScaleDeformableAttention,
+    tokens: Tensor,
+    pos: Tensor,
+    geometry: _Geometry,
+) -> Tensor:
+    """Run one deformable self-attention, without the residual.
+
+    Args:
+        attn: holds the weights.
+        tokens: ``(F, N, C)`` of all levels.
+        pos: ``(N, C)``.
+        geometry: of the levels.
+    """
+    value = attn.value_proj(tokens).unflatten(-1, (attn.num_heads, -1))
+    query = tokens + pos
+    offsets = attn.sampling_offsets(query).unflatten(-1, (-1, 2))
+    scores = attn.attention_weights(query).unflatten(-1, (attn.num_heads, -1))
+    weights = scores.softmax(-1)
+    if value.is_cpu:
+        x, y = offsets.unbind(-1)
+        x, y = x + geometry.x, y + geometry.y
+        out = deform_attention(value, x, y, weights.flatten(2), geometry.layout)
+    else:
+        out = _attend_on_device(attn, value, offsets, weights, geometry)
+    return attn.dropout(attn.output_proj(out))
+
+
+def _attend_on_device(
+    attn: MultiScaleDeformableAttention,
+    value: Tensor,
+    offsets: Tensor,
+    weights: Tensor,
+    geometry: _Geometry,
+) -> Tensor:
+    """Sample with mmcv's operator, which reads float32."""
+    shape = (attn.num_heads, attn.num_levels, attn.num_points)
+    pixels = offsets + torch.stack([geometry.x, geometry.y], -1)
+    widths = geometry.widths[:, None]
+    locations = (pixels.unflatten(2, shape) + 0.5) / widths
+    out = MultiScaleDeformableAttnFunction.apply(
+        value.float(),
+        geometry.shapes,
+        geometry.starts,
+        locations.float(),
+        weights.unflatten(-1, shape[1:]).float(),
+        attn.im2col_step,
+    )
+    return out.to(value.dtype)
+
+
+def _sine_code(decoder: ClipPixelDecoder, size: Size, device: torch.device) -> Tensor:
+    """Return the sine encoding of one level, ``(h*w, C)``."""
+    nothing_padded = torch.zeros((1, *size), dtype=torch.bool, device=device)
+    return decoder.postional_encoding(nothing_padded)[0].flatten(1).T.contiguous()
+
+
+def _centres(size: Size) -> Tensor:
+    """Return the pixel centres of a level, x and y in [0, 1], ``(h*w, 2)``."""
+    height, width = size
+    y = (torch.arange(height, dtype=torch.float64) + 0.5) / height
+    x = (torch.arange(width, dtype=torch.float64) + 0.5) / width
+    return torch.stack([x.repeat(height), y.repeat_interleave(width)], -1)

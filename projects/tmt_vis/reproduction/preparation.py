@@ -1,0 +1,124 @@
+"""From a checkpoint of whatever origin to the weights of a config, without a gap."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+from torch import nn
+
+from tmt_vis.checkpoints import (
+    conversion_bytes,
+    convert,
+    describe_conversion,
+    matches,
+    read_checkpoint,
+)
+from tmt_vis.engine import write_atomically
+
+from .official_test import ReproductionError
+from .published import PublicFile, PublishedRow
+
+# Text embeddings and taxonomy, which the head compares itself.
+_VOCABULARY = "head.vocabulary."
+
+
+@dataclass(frozen=True)
+class PreparedCheckpoint:
+    """Weights that a runner can load.
+
+    Args:
+        path: The file to load: the given one if it is of this project, else its
+            conversion.
+        source: The given file.
+        sha256: Of the given file.
+        report: What was read, converted and left out.
+        names: Names of its tensors.
+    """
+
+    path: Path
+    source: Path
+    sha256: str
+    report: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def prepare_checkpoint(
+    path: Path, row: PublishedRow, cfg: Config, converted: Path
+) -> PreparedCheckpoint:
+    """Convert a checkpoint for a config, if it is not one of this project.
+
+    Args:
+        path: The file.
+        row: Whose number it is to reproduce.
+        cfg: The config that will load it.
+        converted: Where a conversion goes.
+
+    Returns:
+        What to load.
+
+    Raises:
+        CheckpointError: If it cannot be read or converted.
+        ReproductionError: If it lacks a category of the config.
+    """
+    source = read_checkpoint(path)
+    known = _compared(path, row.checkpoint)
+    if any(key.startswith("head.") for key in source.weights):
+        report = [f"{path.name}: a checkpoint of this project, sha256 {source.sha256}"]
+        return PreparedCheckpoint(
+            path, path, source.sha256, (*report, *known), tuple(source.weights)
+        )
+    file = row.checkpoint or PublicFile()
+    result = convert(
+        source,
+        arch=file.layout,
+        label_spaces=list(cfg.model.head.taxonomy.label_spaces),
+        # Names in the file say more than the table can.
+        source_labels=None if source.classes else file.labels,
+    )
+    if result.rows is not None and result.rows.missing:
+        raise ReproductionError(
+            f"{path.name} has no classifier rows for "
+            f"{', '.join(result.rows.missing[:5])}, which the config classifies: it "
+            f"was trained on {result.rows.label_space}; {row.name} needs another file"
+        )
+    write_atomically(converted, conversion_bytes(result))
+    report = describe_conversion(source, result)
+    return PreparedCheckpoint(
+        converted, path, source.sha256, (*report, *known), tuple(result.state_dict)
+    )
+
+
+def check_surplus(model: nn.Module, names: Collection[str]) -> None:
+    """Refuse weights of a larger model than the one that is tested.
+
+    What is missing or of another shape is refused when the weights are loaded; what is
+    left over would only be warned of.
+
+    Args:
+        model: The model of the config.
+        names: Names of the tensors of the checkpoint.
+
+    Raises:
+        ReproductionError: If a tensor has no place in the model.
+    """
+    ours = model.state_dict()
+    surplus = [k for k in names if k not in ours and not k.startswith(_VOCABULARY)]
+    if surplus:
+        raise ReproductionError(
+            f"{len(surplus)} tensors of the checkpoint have no place in the model of "
+            f"the config, e.g. {surplus[0]}: it is another model; choose its row"
+        )
+
+
+def _compared(path: Path, file: PublicFile | None) -> list[str]:
+    """Say whether the file is the released one, as far as its name tells."""
+    if file is None or file.digest is None:
+        return []
+    algorithm, prefix = file.digest
+    if matches(path, file.digest):
+        return [f"the {algorithm} begins with {prefix}, as that of the released file"]
+    return [
+        f"NOT the released file: its {algorithm} does not begin with {prefix}; the "
+        "published number belongs to other weights"
+    ]

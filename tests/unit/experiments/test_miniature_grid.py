@@ -1,0 +1,102 @@
+"""The grid of the miniature experiment: every method is a config that builds."""
+
+import math
+
+import pytest
+from mmdet.registry import MODELS
+
+from experiments.miniature import runs
+from experiments.miniature.grid import DATASETS, METHODS, TABLES, Setting, settings_of
+from experiments.miniature.report import Results, markdown, table3, table11
+from experiments.miniature.statistics import paired_difference, spread
+
+
+def test_tables_share_settings_and_use_every_method():
+    settings = settings_of(list(TABLES))
+    assert len(settings) == len(set(settings))
+    assert {s.method for s in settings} == set(METHODS)
+    assert settings_of(["compare"]) == [Setting("m2f"), Setting("tmt")]
+
+
+def test_an_unknown_table_is_named():
+    with pytest.raises(KeyError, match="no table table99; there are compare"):
+        settings_of(["table99"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_builds(method, monkeypatch):
+    cfg = runs.make_config(Setting(method, ("ovis", "uvo")))
+    assert cfg.train_dataloader.dataset.datasets.ytvis19 is None
+    assert set(cfg.val_evaluator.metrics) == set(DATASETS)
+    if method == "tmt-oracle":
+        from experiments.miniature import oracle
+
+        monkeypatch.setattr(oracle, "_categories", lambda path: {})
+    head = MODELS.build(cfg.model.head)
+    assert (head.tcm is None) == method.startswith("m2f")
+    assert head.label_space_mask == (method not in ("m2f", "tmt-unrestricted"))
+
+
+def test_the_folder_of_a_run_knows_its_recipe(tmp_path, monkeypatch):
+    first = runs.make_run(Setting("tmt"), 0, tmp_path)
+    assert first.folder.name == "seed-0"
+    again = runs.make_run(Setting("tmt"), 1, tmp_path)
+    assert first.folder.parent == again.folder.parent
+    tuning = runs.make_run(Setting("tmt"), 0, tmp_path, tuning=True)
+    assert tuning.folder != first.folder
+    assert "data/heldout" not in str(tuning.config.val_dataloader)
+    monkeypatch.setitem(METHODS, "tmt", {"model.head.num_queries": 17})
+    assert runs.make_run(Setting("tmt"), 0, tmp_path).folder != first.folder
+
+
+def test_config_of_a_run_holds_its_paths_and_seed(tmp_path):
+    run = runs.make_run(Setting("m2f", ("uvo",)), 4, tmp_path)
+    runs.write_config(run, tmp_path)
+    cfg = runs.Config.fromfile(run.folder / "config.json")
+    assert cfg.randomness.seed == 4
+    assert cfg.work_dir == str(run.folder)
+    dataset = cfg.train_dataloader.dataset.datasets.uvo
+    assert dataset.data_root == f"{tmp_path}/data/train/uvo/"
+    assert cfg.load_from == str(runs.pretrained_file(tmp_path))
+    (run.folder / "config.json").write_text("kept")
+    runs.write_config(run, tmp_path)
+    assert (run.folder / "config.json").read_text() == "kept"
+
+
+def test_spread_and_paired_difference_by_hand():
+    assert spread({0: 1.0, 1: 3.0}) == (2.0, math.sqrt(2), 2)
+    assert math.isnan(spread({0: 1.0}).std)
+    # Pairs 2, 4, 6: the 27 resamples of three have means from 2 to 6.
+    gap = paired_difference({0: 3.0, 1: 6.0, 2: 9.0}, {0: 1.0, 1: 2.0, 2: 3.0, 9: 50.0})
+    assert gap.mean == 4.0
+    assert (gap.low, gap.high) == pytest.approx(
+        (2.0 + 2 / 3 * 0.65, 6.0 - 2 / 3 * 0.65)
+    )
+    assert gap.clear
+    assert not paired_difference({0: 1.0}, {0: 0.0}).clear
+    assert paired_difference({0: 1.0}, {1: 0.0}).count == 0
+
+
+def _report(ap: float) -> dict:
+    rows = [dict(name="duck", AP=ap, AP50=ap, num_objects=3, num_tracks=5)]
+    return {
+        "datasets": {
+            d: {"summary": {"AP": ap, "AP50": ap}, "categories": rows} for d in DATASETS
+        },
+        "cpu_seconds": 1.0,
+    }
+
+
+def test_tables_pair_methods_by_seed():
+    reports = {
+        Setting("m2f"): {0: _report(0.10), 1: _report(0.20), 2: _report(0.30)},
+        Setting("tmt"): {0: _report(0.12), 1: _report(0.23), 2: _report(0.34)},
+        Setting("tmt", ("ytvis19",)): {0: _report(0.5)},
+    }
+    row = table3(Results(reports)).splitlines()[-1]
+    assert row.startswith("| YOU | 3 | 20.0 ± 10.0 | 23.0 ± 11.0 | **+3.0 [+2.")
+    duck = table11(Results(reports)).splitlines()[-1]
+    assert duck.startswith(
+        "| duck | 3 | – | 50.0 | 20.0 ± 10.0 | 23.0 ± 11.0 | – | -38.0"
+    )
+    assert markdown(["a"], [["1"]]) == "| a |\n| --- |\n| 1 |"

@@ -1,0 +1,89 @@
+"""Videos that say something about some categories only (BURST, LVIS)."""
+
+import pytest
+import torch
+from helpers.tiny_model import build, samples
+
+KNOWN = (0, 1, 7)  # two annotated categories of the sample, one verified to be absent
+
+
+def federated(known, space="ytvis19", **options):
+    inputs, data = samples((space,), **options)
+    data[0].set_metainfo(dict(known_slots=known))
+    return inputs, data
+
+
+def gradients(model, inputs, data):
+    sum(model.loss(inputs, data).values()).backward()
+    return model.head.cls_embed.weight.grad[:-1]
+
+
+@pytest.mark.parametrize("restricted", [True, False])
+def test_an_unknown_category_is_neither_positive_nor_negative(restricted):
+    model = build(label_space_mask=restricted)
+    own = model.head.vocabulary.slots_to_union("ytvis19")
+    known = torch.zeros(len(own), dtype=torch.bool)
+    known[list(KNOWN)] = True
+    grads = gradients(model, *federated(KNOWN))
+    assert grads[own[known]].ne(0).any(1).all()
+    assert grads[own[~known]].eq(0).all()
+    # The naive union takes other data sets' categories for absent, as it always does.
+    foreign = ~model.head.vocabulary.class_keep(["ytvis19"])[0]
+    assert grads[foreign].ne(0).any() == (not restricted)
+
+
+def test_the_matching_does_not_see_unknown_categories(monkeypatch):
+    model = build()
+    seen = []
+    assign = model.head.assigner.assign
+
+    def spy(logits, *args):
+        seen.append(logits)
+        return assign(logits, *args)
+
+    monkeypatch.setattr(model.head.assigner, "assign", spy)
+    model.loss(*federated(KNOWN))
+    probs = seen[0].softmax(-1)
+    own = model.head.vocabulary.slots_to_union("ytvis19")
+    assert set(probs.sum((0, 1, 2)).nonzero().flatten().tolist()) == {
+        *own[list(KNOWN)].tolist(),
+        probs.shape[-1] - 1,
+    }
+
+
+def test_the_compilation_loss_leaves_unknown_categories_alone():
+    model = build()
+    inputs, data = federated(KNOWN)
+    features = model.extract_feat(inputs)
+    compiled = model.head.compile_taxonomy(features, ["ytvis19"])
+    compiled.score_logits.retain_grad()
+    targets = [model.head.clip_targets(data[0])]
+    known = model.head._known_keep(data, len(features))
+    loss = model.head._compilation_loss(compiled, targets, ["ytvis19"], known)
+    loss["loss_taxo_comp"].backward()
+    own = model.head.vocabulary.slots_to_union("ytvis19")
+    touched = compiled.score_logits.grad[0].nonzero().flatten().tolist()
+    assert sorted(touched) == sorted(own[list(KNOWN)].tolist())
+
+
+def test_a_clip_that_says_nothing_costs_nothing():
+    model = build()
+    losses = model.loss(*federated((), instances=0))
+    assert all(loss.isfinite() for loss in losses.values())
+    assert losses["loss_cls"] == 0 and losses["loss_taxo_comp"] == 0
+
+
+def test_all_known_is_the_same_as_no_list():
+    inputs, data = federated(None)
+    plain = build().loss(inputs, data)
+    listed = build().loss(*federated(tuple(range(40))))
+    assert all(torch.equal(plain[name], listed[name]) for name in plain)
+
+
+def test_at_test_time_every_category_of_the_label_space_stays():
+    model = build().eval()
+    tracks = [
+        model.predict(*federated(known))[0].pred_tracks for known in (None, KNOWN)
+    ]
+    assert torch.equal(tracks[0].scores, tracks[1].scores)
+    assert torch.equal(tracks[0].labels, tracks[1].labels)

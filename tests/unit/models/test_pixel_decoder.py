@@ -1,0 +1,120 @@
+"""ClipPixelDecoder is mmdet's pixel decoder: weights, initialisation, numbers."""
+
+import copy
+
+import pytest
+import torch
+from helpers.tiny_model import head_cfg
+from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+
+from tmt_vis.engine import StepCounter
+from tmt_vis.models import pixel_decoder
+
+CHANNELS = (16, 32, 64, 128)
+
+
+def build(kind, seed=0):
+    cfg = ConfigDict(copy.deepcopy(head_cfg()["pixel_decoder"]))
+    cfg.type, cfg.encoder.num_layers = kind, 2
+    torch.manual_seed(seed)
+    decoder = MODELS.build(cfg)
+    decoder.init_weights()
+    return decoder
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """mmdet's and ours, away from the integer offsets of the initialisation.
+
+    There the gradient of a bilinear sample has two values.
+    """
+    decoders = build("MSDeformAttnPixelDecoder"), build("ClipPixelDecoder")
+    for decoder in decoders:
+        generator = torch.Generator().manual_seed(1)
+        for parameter in decoder.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.data += 0.1 * noise
+    return decoders
+
+
+def features(size, *, frames=3, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(2)
+    shapes = [(c, *(-(-s // 2**i) for s in size)) for i, c in enumerate(CHANNELS)]
+    return [
+        torch.randn(frames, *shape, generator=generator).to(dtype).requires_grad_()
+        for shape in shapes
+    ]
+
+
+def results(decoder, feats):
+    mask_features, levels = decoder(feats)
+    loss = (mask_features**2).mean() + sum((level**3).mean() for level in levels)
+    inputs = [*feats, *decoder.parameters()]
+    grads = torch.autograd.grad(loss, inputs, allow_unused=True)
+    return [mask_features, *levels], [grad for grad in grads if grad is not None]
+
+
+def check_equal(pair, size, tolerance, dtype):
+    theirs, ours = (copy.deepcopy(decoder).to(dtype) for decoder in pair)
+    feats = features(size, dtype=dtype)
+    for expected, got in zip(results(theirs, feats), results(ours, feats), strict=True):
+        for a, b in zip(expected, got, strict=True):
+            assert a.shape == b.shape
+            assert (a - b).abs().max() <= tolerance * a.abs().max()
+
+
+def test_same_weights_and_initialisation_from_the_same_seed():
+    expected = build("MSDeformAttnPixelDecoder").state_dict()
+    next_number = torch.rand(1)
+    got = build("ClipPixelDecoder").state_dict()
+    assert torch.equal(torch.rand(1), next_number)
+    assert list(expected) == list(got)
+    assert all(torch.equal(expected[key], got[key]) for key in expected)
+
+
+@pytest.mark.parametrize("size", [(16, 24), (7, 41), (18, 26)])
+def test_values_and_gradients_equal_mmdet(pair, size):
+    # In float64 what is left is mmdet's rounding of the reference points (to float32).
+    check_equal(pair, size, 2e-6, torch.float64)
+    check_equal(pair, size, 1e-5, torch.float32)
+
+
+def test_the_operator_of_devices_gives_the_same(pair, monkeypatch):
+    """mmcv's operator, here the PyTorch one of projects/mmcv_ext."""
+    on_device = pixel_decoder._attend_on_device
+    calls = []
+
+    def attend(attn, tokens, pos, geometry):
+        value = attn.value_proj(tokens).unflatten(-1, (attn.num_heads, -1))
+        query = tokens + pos
+        offsets = attn.sampling_offsets(query).unflatten(-1, (-1, 2))
+        scores = attn.attention_weights(query).unflatten(-1, (attn.num_heads, -1))
+        calls.append(1)
+        out = on_device(attn, value, offsets, scores.softmax(-1), geometry)
+        return attn.output_proj(out)
+
+    monkeypatch.setattr(pixel_decoder, "_attend", attend)
+    check_equal(pair, (7, 10), 1e-5, torch.float32)
+    assert len(calls) == 2
+
+
+def test_nothing_is_read_back_and_what_depends_on_sizes_is_made_once(pair):
+    decoder = copy.deepcopy(pair[1])
+    feats = features((8, 12))
+    with StepCounter() as first:
+        decoder(feats)
+    with StepCounter() as second:
+        decoder(feats)
+    assert first.num_syncs == second.num_syncs == 0
+    assert {"sin", "cos", "cumsum"} <= set(first.ops)
+    assert not {"sin", "cos", "cumsum", "masked_fill"} & set(second.ops)
+
+
+def test_sizes_are_forgotten(pair):
+    decoder = copy.deepcopy(pair[1])
+    with torch.no_grad():
+        for width in range(10):
+            decoder(features((8, 8 + 2 * width), frames=1))
+    assert len(decoder._geometries) <= 8
+    assert not [key for key in decoder.state_dict() if "geometr" in key]

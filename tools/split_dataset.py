@@ -1,0 +1,92 @@
+"""Hold out videos of a training file, to measure AP without an evaluation server.
+
+    python tools/split_dataset.py data/ytvis_2019/train.json --val-fraction 0.1 \\
+        --out-train data/ytvis_2019/train_kept.json \\
+        --out-val data/ytvis_2019/train_held_out.json
+
+Both parts are complete annotation files with the ids of the whole. Categories are
+spread evenly (iterative stratification); the same seed gives the same split anywhere.
+The table tells what both parts hold, and which categories only one of them has.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tmt_vis.datasets.splitting import SplitError, share_lines, split_annotations
+from tmt_vis.engine import write_atomically
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("ann", type=Path, help="native annotation file with annotations")
+    add("--val-fraction", type=float, default=0.1, help="of videos (%(default)s)")
+    add("--seed", type=int, default=0, help="(%(default)s)")
+    add("--out-train", type=Path, required=True, help="file of the videos kept")
+    add("--out-val", type=Path, required=True, help="file of the videos held out")
+    add(
+        "--group-field",
+        metavar="FIELD",
+        help="keep videos together that have the same value of this field of their "
+        "entry (ytid in UVO: cuts of one video)",
+    )
+    add(
+        "--group-prefix",
+        metavar="TEXT",
+        help="keep videos together whose names agree up to the last TEXT in them (_ "
+        "for barn_01 and barn_02)",
+    )
+    add("--overwrite", action="store_true", help="replace existing files")
+    return parser.parse_args(argv)
+
+
+def read(path: Path) -> Any:
+    """Read the annotation file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise SplitError(f"{path} is not valid JSON ({error})") from error
+
+
+def check_outputs(args: argparse.Namespace) -> None:
+    """Refuse to write over the input, or over anything unasked."""
+    outputs = [args.out_train, args.out_val]
+    if len({path.resolve() for path in (args.ann, *outputs)}) < 3:
+        raise SplitError("ANN, --out-train and --out-val must be three files")
+    for path in outputs:
+        if path.exists() and not args.overwrite:
+            raise SplitError(f"{path} exists; give another name, or --overwrite")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Split as the command line says; return the exit status."""
+    args = parse_args(argv)
+    try:
+        check_outputs(args)
+        split = split_annotations(
+            read(args.ann),
+            val_fraction=args.val_fraction,
+            seed=args.seed,
+            group_field=args.group_field,
+            group_prefix=args.group_prefix,
+        )
+        for part, path in ((split.train, args.out_train), (split.val, args.out_val)):
+            text = json.dumps(part, separators=(",", ":"), ensure_ascii=False)
+            write_atomically(path, text.encode("utf-8"))
+    except (SplitError, OSError) as error:
+        print(f"error: {args.ann}: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(share_lines(split)))
+    print(f"written: {args.out_train}, {args.out_val}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
