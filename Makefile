@@ -1,8 +1,9 @@
-# make venv | test | demo | compare | lint
+# make venv | test | demo | compare | bench | lint
 #
 #   make test                     the default suite, in .venv (created when missing)
 #   make test VENV=               the same in the environment that is already active
 #   make compare                  naive joint training against TMT-VIS, in miniature
+#   make bench                    compare with mmdet (minutes), renew docs/performance.md
 #   make demo DEMO_ARGS="..."     tools/demo.py with these arguments
 #   make venv PYTHON=python3.12   choose the interpreter (3.10 to 3.12)
 
@@ -28,7 +29,7 @@ MALLOC_TOP_PAD_ ?= 268435456
 export MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_ MALLOC_TOP_PAD_
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test demo compare lint
+.PHONY: help venv test demo compare bench lint
 
 help:
 	@awk '/^#/ { sub(/^# ?/, ""); print; next } { exit }' Makefile
@@ -59,6 +60,10 @@ demo: $(STAMP)
 
 compare: $(STAMP)
 	@$(PY) -m experiments.miniature compare
+
+# Every result is kept as soon as it is there; BENCH_ARGS="eval/tube_iou" renews one.
+bench: $(STAMP)
+	@$(PY) -m benchmarks --results benchmarks/results --docs docs/performance.md $(BENCH_ARGS)
 
 lint: $(STAMP)
 	@$(PY) -m ruff check .

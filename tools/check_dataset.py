@@ -29,6 +29,7 @@ from tmt_vis.datasets.checking import (
     statistics_lines,
 )
 from tmt_vis.engine import write_atomically
+from tmt_vis.progress import progress_bar
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 from tmt_vis.visualization import (
     HtmlVideo,
@@ -154,7 +155,7 @@ def write_sheet(
     path: Path, gallery: Gallery, root: Path | None, report: CheckReport, title: str
 ) -> list[Path]:
     """Write the page or pages; return their paths."""
-    with tqdm(desc="sheet", unit="frame") as bar:
+    with progress_bar(desc="sheet", unit="frame") as bar:
         videos = [_sheet_video(part, root, report, bar) for part in gallery.parts]
         if path.suffix == ".html":
             text = "\n".join(report_lines(report))
@@ -211,7 +212,7 @@ def check(args: argparse.Namespace) -> CheckReport:
         raise ValueError(f"--sheet must be a .html or .png file, got {args.sheet}")
     space = LabelSpace.load(args.label_space) if args.label_space else None
     gallery = Gallery(args.sheet_videos if args.sheet else 0)
-    with tqdm(desc="check", unit="video") as bar:
+    with progress_bar(desc="check", unit="video") as bar:
 
         def start(num_videos: int) -> None:
             bar.total = num_videos

@@ -18,8 +18,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from tmt_vis.datasets import AnnotationError
 from tmt_vis.datasets.converters import (
     Source,
@@ -32,6 +30,7 @@ from tmt_vis.datasets.converters import (
     write_native,
 )
 from tmt_vis.datasets.errors import ConversionError
+from tmt_vis.progress import progress_bar
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 
 FORMATS: dict[str, tuple[Callable[..., Source], str]] = {
@@ -111,7 +110,7 @@ def convert(args: argparse.Namespace) -> tuple[Source, Written]:
     check_outputs(args)
     space = LabelSpace.load(args.label_space) if args.label_space else None
     source = open_source(args)
-    with tqdm(total=source.num_videos, unit="video") as bar:
+    with progress_bar(total=source.num_videos, unit="video") as bar:
         written = write_native(
             source,
             args.out,

@@ -1,7 +1,7 @@
 """Find, segment and track objects in videos of any length.
 
-    python tools/infer.py holiday.mp4 --config C.py --checkpoint P.pth \
-        --label-space ovis --out-video holiday_tracks.mp4 --out-json tracks.json
+    python tools/infer.py holiday.mp4 --config C.py --checkpoint P.pth \\
+        --dataset ovis --out-video holiday_tracks.mp4 --out-json tracks.json
 
 INPUT is a video file, a folder or pattern of frames, an image, or the number of a
 camera. Several images are the frames of one video; several videos are predicted one
@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import DictAction
-from tqdm import tqdm
 
 from tmt_vis.engine import UnsafeCheckpointError
 from tmt_vis.inference import (
@@ -36,6 +35,7 @@ from tmt_vis.inference import (
     write_rendering,
 )
 from tmt_vis.models import CheckpointTaxonomyError
+from tmt_vis.progress import progress_bar
 
 EXPECTED = (ValueError, OSError, CheckpointTaxonomyError, UnsafeCheckpointError)
 
@@ -51,7 +51,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--checkpoint", required=True)
     add("--device", help="default: the GPU if there is one")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--label-space", help="default: the first one of the model")
+    what.add_argument(
+        "--dataset",
+        "--label-space",
+        dest="label_space",
+        metavar="NAME",
+        help="whose categories to look for (default: the model's first label space)",
+    )
     what.add_argument(
         "--vocabulary", help="names, e.g. 'dog,person,red bus', or a label-space file"
     )
@@ -133,7 +139,7 @@ def check_outputs(
 
 def predict(task: VideoTask, outputs: VideoOutputs, *, resume: bool) -> VideoResult:
     """Predict one video and write what is its own."""
-    with tqdm(desc=task.source.name, unit="frame") as bar:
+    with progress_bar(desc=task.source.name, unit="frame") as bar:
 
         def progress(done: int, expected: int | None) -> None:
             bar.total = expected

@@ -13,11 +13,11 @@ come from a paired bootstrap over videos: they do not know other training seeds.
 import argparse
 import sys
 from collections.abc import Sequence
-
-from tqdm import tqdm
+from pathlib import Path
 
 from tmt_vis.evaluation.analysis import RunComparison, compare_runs
 from tmt_vis.evaluation.analysis.files import read_runs, write_report
+from tmt_vis.progress import progress_bar
 from tmt_vis.taxonomy import Taxonomy
 from tmt_vis.visualization import ComparedCategory, plot_comparison
 
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
     """Compare, print, write."""
     taxonomy = joint_taxonomy(args)
     annotations, runs = read_runs(args.ann, args.results, label_space=args.label_space)
-    with tqdm(desc="matching", unit="video", leave=False) as bar:
+    with progress_bar(desc="matching", unit="video", leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = 2 * total
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
     if args.plot:
         difference = f"{100 * result.overall.difference:+.1f}"
         ends = f"{100 * result.overall.low:+.1f}, {100 * result.overall.high:+.1f}"
-        title = f"{args.ann}: AP {difference} [{ends}], tubes in brackets"
+        title = f"{Path(args.ann).name}: AP {difference} [{ends}], tubes in brackets"
         plot(args.plot, result, title)
 
 

@@ -39,7 +39,7 @@ def test_two_videos_of_one_name(infer, tmp_path, capsys):
     first = write_images(tmp_path / "a" / "clip", frames(3))
     second = write_video_file(tmp_path / "clip.avi", frames(5))
     out = tmp_path / "out"
-    words = [first, second, "--label-space", "ovis", "--out-video", out / "drawn"]
+    words = [first, second, "--dataset", "ovis", "--out-video", out / "drawn"]
     words += ["--out-masks", out / "masks", "--out-json", out / "tracks.json"]
     assert infer(*words) == 0
     entries = json.loads((out / "tracks.json").read_text())
