@@ -3,7 +3,7 @@
 #   make test                     the default suite, in .venv (created when missing)
 #   make test VENV=               the same in the environment that is already active
 #   make compare                  naive joint training against TMT-VIS, in miniature
-#   make bench                    compare with mmdet (minutes), renew docs/performance.md
+#   make bench                    compare with mmdet, and renew docs/performance.md
 #   make demo DEMO_ARGS="..."     tools/demo.py with these arguments
 #   make venv PYTHON=python3.12   choose the interpreter (3.10 to 3.12)
 

@@ -182,6 +182,16 @@ def check_allocator(environ: Mapping[str, str]) -> Finding:
     return Finding("allocator", "warning", detail, f"export {MALLOC_SETTINGS}")
 
 
+def check_threads(environ: Mapping[str, str], cores: int) -> Finding:
+    """Check that OpenMP does not start more threads than there are cores."""
+    wanted = environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted) > cores:
+        detail = f"OMP_NUM_THREADS={wanted} on {cores} cores: threads wait in turns"
+        return Finding("threads", "warning", detail, f"export OMP_NUM_THREADS={cores}")
+    detail = f"OMP_NUM_THREADS={wanted}" if wanted else f"all {cores} cores"
+    return Finding("threads", "ok", detail)
+
+
 def check_text_embeddings() -> Finding:
     """Count the files of text embeddings in the folders that are searched."""
     topic = "text embeddings"
@@ -239,6 +249,7 @@ def examine() -> list[Finding]:
         lambda: check_mim(importlib.util.find_spec("pkg_resources") is not None),
         check_gpu,
         lambda: check_allocator(os.environ),
+        lambda: check_threads(os.environ, len(os.sched_getaffinity(0))),
         lambda: check_installed(other_folder),
         check_text_embeddings,
     ]

@@ -12,6 +12,7 @@ _base_ = [
 ]
 
 data_root = "work_dirs/demo/data/"
+folders = dict(ytvis19="ytvis_2019/", ovis="ovis/", uvo="uvo/")
 work_dir = "work_dirs/demo/train"
 randomness = dict(seed=0)
 max_iters = 1400
@@ -68,41 +69,31 @@ train_dataloader = dict(
     num_workers=1,
     sampler=dict(batch_size=batch_size),
     dataset=dict(
-        datasets=dict(
-            ytvis19=dict(data_root=data_root + "ytvis_2019/", pipeline=train_pipeline),
-            ovis=dict(data_root=data_root + "ovis/", pipeline=train_pipeline),
-            uvo=dict(data_root=data_root + "uvo/", pipeline=train_pipeline),
-        )
+        datasets={
+            name: dict(data_root=data_root + folder, pipeline=train_pipeline)
+            for name, folder in folders.items()
+        }
     ),
 )
 val_dataloader = dict(
     num_workers=1,
     dataset=dict(
-        datasets=dict(
-            ytvis19=dict(data_root=data_root + "ytvis_2019/", pipeline=test_pipeline),
-            ovis=dict(data_root=data_root + "ovis/", pipeline=test_pipeline),
-            uvo=dict(data_root=data_root + "uvo/", pipeline=test_pipeline),
-        )
+        datasets={
+            name: dict(data_root=data_root + folder, pipeline=test_pipeline)
+            for name, folder in folders.items()
+        }
     ),
 )
 test_dataloader = val_dataloader
 results = "work_dirs/demo/results/"
 val_evaluator = dict(
-    metrics=dict(
-        ytvis19=dict(
-            ann_file=data_root + "ytvis_2019/valid.json",
-            outfile_prefix=results + "ytvis19",
-        ),
-        ovis=dict(
-            ann_file=data_root + "ovis/annotations_valid.json",
-            outfile_prefix=results + "ovis",
-        ),
-        uvo=dict(
-            ann_file=data_root
-            + "uvo/VideoDenseSet/UVO_video_val_dense_with_label.json",
-            outfile_prefix=results + "uvo",
-        ),
-    )
+    metrics={
+        name: dict(
+            ann_file=data_root + folder + _base_.val_sets[name].ann_file,
+            outfile_prefix=results + name,
+        )
+        for name, folder in folders.items()
+    }
 )
 test_evaluator = val_evaluator
 

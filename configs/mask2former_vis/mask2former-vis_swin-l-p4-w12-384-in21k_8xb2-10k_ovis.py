@@ -2,20 +2,9 @@
 
 _base_ = [
     "../_base_/models/mask2former-vis_swin-l.py",
-    "../_base_/datasets/ovis.py",
+    "../_base_/datasets/ovis_480p.py",
     "../_base_/schedules/10k.py",
     "../_base_/default_runtime.py",
 ]
 
 model = dict(head=dict(taxonomy=dict(label_spaces=["ovis"])))
-
-test_pipeline = [
-    dict(type="LoadClipFrames"),
-    dict(
-        type="ClipBroadcaster",
-        transforms=[dict(type="Resize", scale=(1333, 480), keep_ratio=True)],
-    ),
-    dict(type="PackClipInputs"),
-]
-val_dataloader = dict(dataset=dict(datasets=dict(ovis=dict(pipeline=test_pipeline))))
-test_dataloader = val_dataloader

@@ -2,20 +2,9 @@
 
 _base_ = [
     "../_base_/models/mask2former-vis_swin-t.py",
-    "../_base_/datasets/ytvis21.py",
+    "../_base_/datasets/ytvis21_480p.py",
     "../_base_/schedules/8k.py",
     "../_base_/default_runtime.py",
 ]
 
 model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis21"])))
-
-test_pipeline = [
-    dict(type="LoadClipFrames"),
-    dict(
-        type="ClipBroadcaster",
-        transforms=[dict(type="Resize", scale=(1333, 480), keep_ratio=True)],
-    ),
-    dict(type="PackClipInputs"),
-]
-val_dataloader = dict(dataset=dict(datasets=dict(ytvis21=dict(pipeline=test_pipeline))))
-test_dataloader = val_dataloader

@@ -2,7 +2,7 @@
 
 _base_ = [
     "../_base_/models/minvis_swin-l.py",
-    "../_base_/datasets/ovis.py",
+    "../_base_/datasets/ovis_480p.py",
     "../_base_/schedules/10k.py",
     "../_base_/default_runtime.py",
 ]
@@ -15,14 +15,3 @@ train_dataloader = dict(
     dataset=dict(datasets=dict(ovis=dict(num_frames=1))),
 )
 auto_scale_lr = dict(base_batch_size=32)
-
-test_pipeline = [
-    dict(type="LoadClipFrames"),
-    dict(
-        type="ClipBroadcaster",
-        transforms=[dict(type="Resize", scale=(1333, 480), keep_ratio=True)],
-    ),
-    dict(type="PackClipInputs"),
-]
-val_dataloader = dict(dataset=dict(datasets=dict(ovis=dict(pipeline=test_pipeline))))
-test_dataloader = val_dataloader

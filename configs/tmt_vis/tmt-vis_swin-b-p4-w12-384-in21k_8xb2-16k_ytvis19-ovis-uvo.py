@@ -1,19 +1,10 @@
-"""TMT-VIS Swin-B, pre-trained on ImageNet-21k.
+"""TMT-VIS Swin-B: the main setting, tested at a short side of 480."""
 
-mmdet has Swin-B and Swin-L weights of COCO panoptic segmentation only. The reference
-starts from instance segmentation; all but the classifier has the same shape.
-"""
+_base_ = [
+    "../_base_/models/tmt-vis_swin-b.py",
+    "../_base_/datasets/ytvis19_ovis_uvo_480p.py",
+    "../_base_/schedules/16k.py",
+    "../_base_/default_runtime.py",
+]
 
-_base_ = "./tmt-vis_swin-s-p4-w7-224_8xb2-16k_ytvis19-ovis-uvo.py"
-
-model = dict(
-    backbone=dict(embed_dims=128, num_heads=[4, 8, 16, 32], window_size=12),
-    head=dict(pixel_decoder=dict(in_channels=[128, 256, 512, 1024])),
-)
-
-load_from = (
-    "https://download.openmmlab.com/mmdetection/v3.0/mask2former/"
-    "mask2former_swin-b-p4-w12-384-in21k_8xb2-lsj-50e_coco-panoptic/"
-    "mask2former_swin-b-p4-w12-384-in21k_8xb2-lsj-50e_coco-panoptic_"
-    "20220329_230021-05ec7315.pth"
-)
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis19", "ovis", "uvo"])))

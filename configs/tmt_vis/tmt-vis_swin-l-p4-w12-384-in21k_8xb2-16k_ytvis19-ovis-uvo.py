@@ -1,18 +1,10 @@
-"""TMT-VIS Swin-L with 200 queries, pre-trained on ImageNet-21k."""
+"""TMT-VIS Swin-L: the main setting, tested at a short side of 480."""
 
-_base_ = "./tmt-vis_swin-b-p4-w12-384-in21k_8xb2-16k_ytvis19-ovis-uvo.py"
+_base_ = [
+    "../_base_/models/tmt-vis_swin-l.py",
+    "../_base_/datasets/ytvis19_ovis_uvo_480p.py",
+    "../_base_/schedules/16k.py",
+    "../_base_/default_runtime.py",
+]
 
-model = dict(
-    backbone=dict(embed_dims=192, num_heads=[6, 12, 24, 48]),
-    head=dict(
-        num_queries=200,
-        pixel_decoder=dict(in_channels=[192, 384, 768, 1536]),
-    ),
-)
-
-load_from = (
-    "https://download.openmmlab.com/mmdetection/v3.0/mask2former/"
-    "mask2former_swin-l-p4-w12-384-in21k_16xb1-lsj-100e_coco-panoptic/"
-    "mask2former_swin-l-p4-w12-384-in21k_16xb1-lsj-100e_coco-panoptic_"
-    "20220407_104949-82f8d28d.pth"
-)
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis19", "ovis", "uvo"])))

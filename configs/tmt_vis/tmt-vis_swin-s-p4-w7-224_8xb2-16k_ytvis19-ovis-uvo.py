@@ -1,11 +1,10 @@
-"""TMT-VIS Swin-S."""
+"""TMT-VIS Swin-S: the main setting, tested at a short side of 480."""
 
-_base_ = "./tmt-vis_swin-t-p4-w7-224_8xb2-16k_ytvis19-ovis-uvo.py"
+_base_ = [
+    "../_base_/models/tmt-vis_swin-s.py",
+    "../_base_/datasets/ytvis19_ovis_uvo_480p.py",
+    "../_base_/schedules/16k.py",
+    "../_base_/default_runtime.py",
+]
 
-model = dict(backbone=dict(depths=[2, 2, 18, 2]))
-
-load_from = (
-    "https://download.openmmlab.com/mmdetection/v3.0/mask2former/"
-    "mask2former_swin-s-p4-w7-224_8xb2-lsj-50e_coco/"
-    "mask2former_swin-s-p4-w7-224_8xb2-lsj-50e_coco_20220504_001756-c9d0c4f2.pth"
-)
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis19", "ovis", "uvo"])))

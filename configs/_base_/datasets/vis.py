@@ -30,6 +30,15 @@ test_pipeline = [
     ),
     dict(type="PackClipInputs"),
 ]
+# For Swin backbones; the mixes named *_480p.py test with it.
+test_pipeline_480p = [
+    dict(type="LoadClipFrames"),
+    dict(
+        type="ClipBroadcaster",
+        transforms=[dict(type="Resize", scale=(1333, 480), keep_ratio=True)],
+    ),
+    dict(type="PackClipInputs"),
+]
 
 # Two frames at most 20 apart, as Mask2Former-VIS (frame_range is the default).
 clip = dict(type="VISDataset", num_frames=2, pipeline=train_pipeline)

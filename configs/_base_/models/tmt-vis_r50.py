@@ -1,31 +1,5 @@
-"""TMT-VIS with ResNet-50, preset ``paper``: Mask2Former-VIS plus TCM, TIM, L_taxo.
+"""TMT-VIS with ResNet-50: Mask2Former-VIS plus the taxonomy modules."""
 
-The resolutions A1-A23 of what the paper leaves open are in docs/paper_to_code.md.
-"""
+_base_ = ["./mask2former-vis_r50.py", "./taxonomy_modules.py"]
 
-_base_ = "./mask2former-vis_r50.py"
-
-model = dict(
-    head=dict(
-        text_embeddings=dict(
-            encoder=dict(type="OpenCLIPTextEncoder", model="RN50", pretrained="openai"),
-            template="a photo of a {}.",
-        ),
-        compilation=dict(
-            type="TaxonomyCompilationModule",
-            num_taxonomy=10,
-            adapter_dim=256,
-            num_layers=2,
-            features="memory_rr",
-            score_supervision="bce",
-        ),
-        injection=dict(layers="all", layer=dict(type="TaxonomyInjectionLayer")),
-        criterion=dict(
-            taxonomy_loss=dict(
-                enabled=True, target="replace_aux0", layers="first", assign="own"
-            )
-        ),
-        label_space_mask=True,
-        vocab_mode=dict(train="dataset", test="dataset"),
-    ),
-)
+model = dict(head=_base_.taxonomy_modules)

@@ -3,14 +3,5 @@
 _base_ = "./16k.py"
 
 max_iters = 8000
-param_scheduler = [
-    dict(
-        type="MultiStepLR",
-        begin=0,
-        end=max_iters,
-        by_epoch=False,
-        milestones=[5500],
-        gamma=0.1,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters, milestones=[5500])]
 train_cfg = dict(max_iters=max_iters, val_interval=2000)

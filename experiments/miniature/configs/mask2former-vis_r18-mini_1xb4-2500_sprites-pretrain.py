@@ -18,25 +18,15 @@ model = dict(
         test_cfg=dict(max_per_video=dict(ytvis21=10)),
     ),
 )
-train_pipeline = [
-    dict(type="LoadClipFrames"),
-    dict(type="LoadClipAnnotations"),
-    dict(type="ClipBroadcaster", transforms=[dict(type="RandomFlip", prob=0.5)]),
-    dict(type="PackClipInputs"),
-]
 train_dataloader = dict(
     sampler=dict(ratios=dict(_delete_=True, ytvis21=1.0)),
     dataset=dict(
         datasets=dict(
             _delete_=True,
             ytvis21=dict(
-                type="VISDataset",
-                label_space="ytvis21",
+                _base_.train_sets.ytvis21,
                 data_root=pretrain_root + "ytvis_2021/",
-                ann_file="train/instances.json",
-                data_prefix=dict(img="train/JPEGImages"),
-                num_frames=2,
-                pipeline=train_pipeline,
+                pipeline=_base_.train_pipeline,
             ),
         )
     ),
@@ -49,14 +39,8 @@ val_cfg = None
 test_cfg = None
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min=1e-5,
-        by_epoch=False,
-        begin=50,
-        end=max_iters,
-    ),
+    dict(_base_.param_scheduler[0], end=50),
+    dict(_base_.param_scheduler[1], eta_min=1e-5, begin=50, end=max_iters),
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))

@@ -23,66 +23,43 @@ model = dict(
     ),
 )
 
-train_pipeline = [
-    dict(type="LoadClipFrames"),
-    dict(type="LoadClipAnnotations"),
-    dict(type="ClipBroadcaster", transforms=[dict(type="RandomFlip", prob=0.5)]),
-    dict(type="PackClipInputs"),
-]
-test_pipeline = [dict(type="LoadClipFrames"), dict(type="PackClipInputs")]
-# No worker processes: a run has one core.
+# No worker processes: a run has one core. Pipelines and folders are the demo's.
 train_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
     dataset=dict(
-        datasets=dict(
-            ytvis19=dict(data_root=data_root + "ytvis_2019/", pipeline=train_pipeline),
-            ovis=dict(data_root=data_root + "ovis/", pipeline=train_pipeline),
-            uvo=dict(data_root=data_root + "uvo/", pipeline=train_pipeline),
-        )
+        datasets={
+            name: dict(data_root=data_root + folder)
+            for name, folder in _base_.folders.items()
+        }
     ),
 )
 val_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
     dataset=dict(
-        datasets=dict(
-            ytvis19=dict(data_root=test_root + "ytvis_2019/", pipeline=test_pipeline),
-            ovis=dict(data_root=test_root + "ovis/", pipeline=test_pipeline),
-            uvo=dict(data_root=test_root + "uvo/", pipeline=test_pipeline),
-        )
+        datasets={
+            name: dict(data_root=test_root + folder)
+            for name, folder in _base_.folders.items()
+        }
     ),
 )
 test_dataloader = val_dataloader
 results = work_dir + "/results/"
 val_evaluator = dict(
-    metrics=dict(
-        ytvis19=dict(
-            ann_file=test_root + "ytvis_2019/valid.json",
-            outfile_prefix=results + "ytvis19",
-        ),
-        ovis=dict(
-            ann_file=test_root + "ovis/annotations_valid.json",
-            outfile_prefix=results + "ovis",
-        ),
-        uvo=dict(
-            ann_file=test_root
-            + "uvo/VideoDenseSet/UVO_video_val_dense_with_label.json",
-            outfile_prefix=results + "uvo",
-        ),
-    )
+    metrics={
+        name: dict(
+            ann_file=test_root + folder + _base_.val_sets[name].ann_file,
+            outfile_prefix=results + name,
+        )
+        for name, folder in _base_.folders.items()
+    }
 )
 test_evaluator = val_evaluator
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=warmup),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min=1e-6,
-        by_epoch=False,
-        begin=warmup,
-        end=max_iters,
-    ),
+    dict(_base_.param_scheduler[0], end=warmup),
+    dict(_base_.param_scheduler[1], begin=warmup, end=max_iters),
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(

@@ -49,6 +49,16 @@ def test_the_folder_of_a_run_knows_its_recipe(tmp_path, monkeypatch):
     assert runs.make_run(Setting("tmt"), 0, tmp_path).folder != first.folder
 
 
+def test_the_digest_covers_what_decides_a_run_and_no_more():
+    cfg = runs.make_config(Setting("tmt"))
+    assert cfg.train_cfg.max_iters and set(runs.DECIDING) - set(cfg) <= {"custom_hooks"}
+    before = runs.config_digest(cfg)
+    cfg.some_name_of_the_config_file = 1
+    assert runs.config_digest(cfg) == before
+    cfg.optim_wrapper.optimizer.lr *= 2
+    assert runs.config_digest(cfg) != before
+
+
 def test_config_of_a_run_holds_its_paths_and_seed(tmp_path):
     run = runs.make_run(Setting("m2f", ("uvo",)), 4, tmp_path)
     runs.write_config(run, tmp_path)

@@ -1,0 +1,9 @@
+"""UVO alone, tested at a short side of 480."""
+
+_base_ = "./uvo.py"
+
+test_pipeline = _base_.test_pipeline_480p
+# The catalogue too, for children that pick further datasets from it.
+val_sets = {name: dict(pipeline=test_pipeline) for name in _base_.val_sets}
+val_dataloader = dict(dataset=dict(datasets=dict(uvo=val_sets["uvo"])))
+test_dataloader = val_dataloader
