@@ -3,10 +3,12 @@
 import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _SEPARATORS = re.compile(r"[\s_\-]+")
 
 
+@lru_cache(maxsize=8192)  # each union asks for some 3,000 names, the same every time
 def normalise_name(name: str) -> str:
     """Return the form under which two spellings count as one name.
 
