@@ -249,7 +249,7 @@ def examine() -> list[Finding]:
         lambda: check_mim(importlib.util.find_spec("pkg_resources") is not None),
         check_gpu,
         lambda: check_allocator(os.environ),
-        lambda: check_threads(os.environ, len(os.sched_getaffinity(0))),
+        lambda: check_threads(os.environ, os.cpu_count() or 1),
         lambda: check_installed(other_folder),
         check_text_embeddings,
     ]

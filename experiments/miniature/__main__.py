@@ -170,7 +170,7 @@ def compare(args: argparse.Namespace) -> int:
     print(comparison(results, settings, settings[0]))
     print("\nAP50:\n")
     print(comparison(results, settings, settings[0], metric="AP50"))
-    print(f"\n{picture}\nOne seed proves nothing: docs/findings.md has several.")
+    print(f"\n{picture}\nOne seed proves nothing: 'run table3 --seeds 3' does more.")
     return 0
 
 

@@ -41,6 +41,9 @@ def draw_settings(results: Results, settings: Sequence[Setting], path: Path) -> 
         axis.set_title(SHORT[column], fontsize=10)
         axis.grid(axis="x", alpha=0.25)
         axis.spines[["top", "right", "left"]].set_visible(False)
+        # From zero: a close-up would make a hundredth of a point look like a victory.
+        axis.set_xlim(0, 1.1 * max(axis.get_xlim()[1], 1))
+        axis.set_ylim(-0.6, len(settings) - 0.4)
     axes[0].set_yticks(places, [f"{s.method} ({s.letters})" for s in settings])
     figure.supxlabel("AP on held-out videos; dot = seed, bar = mean", fontsize=9)
     _save(figure, path)

@@ -16,6 +16,7 @@ from tmt_vis.ops import (
     resize_clip,
     sample_points,
 )
+from tmt_vis.ops.mask_logits import _even_ratio
 
 
 @pytest.mark.parametrize("rows", [1, 5])
@@ -51,6 +52,20 @@ def test_resizing_features_equals_resizing_masks(size):
     full = mask_logits(embeds, features).flatten(1, 2)
     slow = F.interpolate(full, size=size, mode="bilinear", align_corners=False)
     torch.testing.assert_close(fast, slow.unflatten(1, (4, 3)), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size, ratio", [((8, 16), 2), ((4, 8), 4), ((2, 4), 8)])
+def test_even_ratios_are_the_mean_of_four_cells(size, ratio):
+    torch.manual_seed(0)
+    features = torch.randn(2, 3, 4, 16, 32)
+    assert _even_ratio((16, 32), size) == ratio
+    slow = F.interpolate(features.flatten(0, 1), size=size, mode="bilinear")
+    torch.testing.assert_close(resize_clip(features, size).flatten(0, 1), slow)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (16, 16), (5, 10), (3, 32), (16, 8)])
+def test_other_ratios_are_interpolated(size):
+    assert _even_ratio((16, 32), size) == 0
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7])

@@ -108,6 +108,18 @@ def test_allocator(doctor, environ, status):
     assert bool(finding.remedy) == (status == "warning")
 
 
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({}, "ok"),
+        ({"OMP_NUM_THREADS": "4"}, "ok"),
+        ({"OMP_NUM_THREADS": "5"}, "warning"),
+    ],
+)
+def test_threads(doctor, environ, status):
+    assert doctor.check_threads(environ, 4).status == status
+
+
 def test_text_embeddings(doctor, tmp_path):
     assert doctor.count_embeddings([tmp_path]).status == "warning"
     (tmp_path / "encoder-01234567.npz").touch()

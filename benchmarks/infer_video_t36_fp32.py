@@ -1,0 +1,28 @@
+"""A video from normalised frames to run-length codes, both in float32."""
+
+from collections.abc import Iterator
+
+from .common import Options, Row, Spec, Target, compare_times
+from .models import check_tracks, our_result, pair, their_result, video
+
+SPEC = Spec(
+    name="infer/video_t36_fp32",
+    reference="Mask2FormerVideo.predict + encode_mask_results",
+    ours="TMTVIS.predict",
+    target=Target(ratio=1.35),
+    timeout=2400,
+)
+
+
+def run(options: Options) -> Iterator[Row]:
+    """Compare on one video, to masks of 720p."""
+    clip = video(options, options.choose(2, 6, 36))
+    both, pixels = pair(options), clip.pixels()
+    yield compare_times(
+        SPEC,
+        options,
+        size=f"{clip} to {clip.original[0]}p",
+        a=lambda: their_result(both.theirs, pixels, clip),
+        b=lambda: our_result(both.ours, pixels, clip),
+        check=lambda a, b: check_tracks(a, b, pixels=1e-4),
+    )

@@ -1,0 +1,51 @@
+"""All benchmarks by name; ``eval/tube_iou`` is the module ``eval_tube_iou``."""
+
+import importlib
+from types import ModuleType
+
+NAMES = (
+    "eval/tube_iou",
+    "eval/ap_from_json",
+    "eval/metric_in_loop",
+    "infer/mask_decode",
+    "infer/mask_decode_memory",
+    "model/prediction_heads",
+    "model/masked_attention",
+    "model/deform_sampling_cpu",
+    "model/deform_sampling_gpu",
+    "train/matching",
+    "train/step_cpu",
+    "train/step_gpu",
+    "train/op_count",
+    "train/host_syncs",
+    "train/peak_bytes",
+    "infer/video_t36_fp32",
+    "infer/video_t36_bf16",
+    "infer/video_t36_memory",
+    "infer/long_video_slope",
+    "infer/video_t36_gpu",
+    "text/tcm_tim_overhead",
+    "text/cache",
+    "data/clip_pipeline",
+    "data/mixture",
+    "data/long_video_fetch",
+    "advice/allocator",
+    "advice/bfloat16",
+    "advice/channels_last",
+    "advice/compile",
+    "advice/threads",
+    "advice/workers",
+    "advice/window_memory",
+    "suite/tests",
+)
+
+
+def load(name: str) -> ModuleType:
+    """Import a benchmark: it has ``SPEC`` and ``run(options)``, which yields rows.
+
+    Raises:
+        KeyError: if there is no such benchmark.
+    """
+    if name not in NAMES:
+        raise KeyError(f"there is no benchmark {name!r}; see python -m benchmarks -l")
+    return importlib.import_module(f"benchmarks.{name.replace('/', '_')}")
