@@ -1,9 +1,10 @@
 """Files that are either whole or absent."""
 
-import os
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
+
+from tmt_vis.files import replacing
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -16,19 +17,8 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     Raises:
         OSError: if the content cannot be written; nothing of it stays behind.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A fixed name: what a killed run leaves behind is overwritten by the next one.
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            # Without it the new name can reach the disk before the data does.
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as draft:
+        draft.write_bytes(content)
 
 
 class AtomicLocalBackend(LocalBackend):
