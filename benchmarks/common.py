@@ -1,7 +1,8 @@
 """Comparisons: A is the reference, B is ours; equal results first, then times.
 
 Rules: both run in one process and in turns (A B A B ...), at least seven pairs after
-two warm-ups; the number of a row is the median of the ratios of pairs, with quartiles.
+two warm-ups, the first of which is the check; the number of a row is the median of the
+ratios of pairs, with quartiles.
 """
 
 import gc
@@ -88,7 +89,7 @@ class Options:
         scale: ``quick`` (tiny sizes, for tests and a first look), ``default`` (what
             ``make bench`` runs) or ``full`` (36 frames where ``default`` takes fewer).
         pairs: timed pairs.
-        warmups: pairs in front of them.
+        warmups: pairs in front of them, the one that is checked included.
         device: where benchmarks of devices run; None is what they are for.
     """
 
@@ -232,7 +233,9 @@ def compare_times(
     except AssertionError as error:
         lines = str(error).strip().splitlines() or ["results differ"]
         raise Incorrect(f"{spec.name} ({size}): {' '.join(lines[:4])}") from error
-    times = interleave(a, b, pairs=options.pairs, warmups=options.warmups, wait=wait)
+    # The two calls that were checked have warmed up as well.
+    warmups = max(1, options.warmups - 1)
+    times = interleave(a, b, pairs=options.pairs, warmups=warmups, wait=wait)
     row = compare(spec, *times, size=size, target=target, note=note)
     took = time.perf_counter() - start
     return replace(row, agreement=agreement, seconds=took)

@@ -134,7 +134,7 @@ def check(a: dict[str, float], b: dict[str, float]) -> str:
 
 def run(options: Options) -> Iterator[Row]:
     """Compare on some videos."""
-    counts = options.choose((2, 2, 3, 3), (20, 4, 10, 10))
+    counts = options.choose((2, 2, 3, 3), (10, 4, 10, 36))
     size = options.choose((40, 60), (360, 640))
     truth, results = make_files(*counts, size)
     loop = Loop(truth, results, size)
@@ -145,7 +145,8 @@ def run(options: Options) -> Iterator[Row]:
         yield compare_times(
             SPEC,
             options,
-            size="{} videos, {} objects, {} tracks, {} frames".format(*counts),
+            size="{} videos, {} objects, {} tracks, {} frames".format(*counts)
+            + " of {}x{}".format(*size),
             a=loop.theirs,
             b=lambda: loop.ours(file),
             check=check,

@@ -64,11 +64,16 @@ def check(a: Tensor, b: Tensor) -> str:
     return f"within {error:.0e}"
 
 
-def run(options: Options) -> Iterator[Row]:
-    """Compare the forward, and forward with backward."""
+def inputs(options: Options) -> tuple[Sampling, str]:
+    """Return the inputs of the scale and their size in words."""
     frames, padded = options.choose((1, (64, 96)), (2, (384, 640)))
     sampling = Sampling(frames, padded, options.choose(4, 32))
-    size = f"{frames} frames of {padded[0]}x{padded[1]}"
+    return sampling, f"{frames} frames of {padded[0]}x{padded[1]}"
+
+
+def run(options: Options) -> Iterator[Row]:
+    """Compare the forward, and forward with backward."""
+    sampling, size = inputs(options)
     with torch.no_grad():
         yield compare_times(
             SPEC,

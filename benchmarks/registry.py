@@ -12,6 +12,7 @@ NAMES = (
     "model/prediction_heads",
     "model/masked_attention",
     "model/deform_sampling_cpu",
+    "model/deform_sampling_compiled",
     "model/deform_sampling_gpu",
     "train/matching",
     "train/step_cpu",

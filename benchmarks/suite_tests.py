@@ -24,6 +24,7 @@ def run(options: Options) -> Iterator[Row]:
     folder = options.choose("tests/unit/files", "tests")
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", folder]
     environ = {**os.environ, **allocator_settings(), "OMP_NUM_THREADS": "1"}
+    environ["PYTHONDONTWRITEBYTECODE"] = ""
     start = time.perf_counter()
     done = subprocess.run(
         command,

@@ -134,7 +134,20 @@ def check_outputs(
         outs.check(inputs, replace=args.overwrite or bool(is_left))
     if plan.json is not None:
         check_free(plan.json, replace=args.overwrite or any(left))
+    if not (args.resume or args.overwrite):
+        for task in tasks.values():
+            check_nothing_left(task)
     return dict(zip(tasks, outputs, strict=True))
+
+
+def check_nothing_left(task: VideoTask) -> None:
+    """Refuse to throw away the hours of an interrupted run without being told to."""
+    if task.partial is not None and (windows := task.partial.read().windows):
+        raise InferenceError(
+            f"an interrupted run left {windows[-1].window.stop} frames of "
+            f"{task.source.name} in {task.partial.path}; go on with --resume, or start "
+            "anew with --overwrite"
+        )
 
 
 def predict(task: VideoTask, outputs: VideoOutputs, *, resume: bool) -> VideoResult:

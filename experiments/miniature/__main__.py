@@ -17,10 +17,11 @@ from pathlib import Path
 from . import figures
 from .data import prepare
 from .grid import DATASETS, TABLES, Setting, settings_of
+from .kept import keep, read_kept
 from .pretraining import pretrain
 from .report import BUILDERS, Results, comparison, cost
 from .runner import work_through
-from .runs import ROOT, Run, make_run
+from .runs import KEPT, ROOT, Run, make_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -53,7 +54,13 @@ def parse_args() -> argparse.Namespace:
     report = commands.add_parser("report", parents=[shared], help="tables and figures")
     report.add_argument("--out", type=Path, help="folder; default: ROOT/report")
     report.add_argument(
-        "--docs", type=Path, help="Markdown file whose marked blocks are renewed"
+        "--keep",
+        action="store_true",
+        help=f"add what is done to {KEPT.name}, of which tables are made where runs "
+        "are missing",
+    )
+    report.add_argument(
+        "--docs", type=Path, help="Markdown file whose blocks and figures are renewed"
     )
     compare = commands.add_parser(
         "compare", help="naive joint training against TMT-VIS"
@@ -110,22 +117,38 @@ def run_grid(args: argparse.Namespace) -> int:
 
 def write_report(args: argparse.Namespace) -> int:
     """Write tables and figures; renew the blocks of a document."""
-    results = Results.load(_runs(args))
+    runs = _runs(args)
+    if args.keep:
+        print(f"{KEPT}: {keep(runs, KEPT)} runs\n")
+    results = Results.load(runs, read_kept(KEPT))
     out = args.out or args.root / "report"
     out.mkdir(parents=True, exist_ok=True)
     blocks = {name: build(results) for name, build in BUILDERS.items()}
     blocks["cost"] = cost(results)
     text = "\n\n".join(f"## {name}\n\n{block}" for name, block in blocks.items())
     (out / "tables.md").write_text(text + "\n", encoding="utf-8")
-    figures.draw_table3(results, out / "table3.png")
-    for name in ("diagnosis", "table4", "table6", "table12"):
-        figures.draw_settings(results, TABLES[name], out / f"{name}.png")
-    figures.draw_curves(results, TABLES["diagnosis"], out / "curves.png")
+    draw_all(results, out)
     if args.docs is not None:
         renew_blocks(args.docs, blocks)
+        draw_all(results, args.docs.parent / "images" / "miniature")
     print(text)
     print(f"\n{out}/tables.md and figures")
     return 0
+
+
+def draw_all(results: Results, folder: Path) -> None:
+    """Draw all figures.
+
+    Args:
+        results: of the runs.
+        folder: of the pictures.
+    """
+    figures.draw_table3(results, folder / "table3.png")
+    for name in ("diagnosis", "design", "table4", "table6", "table12"):
+        figures.draw_settings(results, TABLES[name], folder / f"{name}.png")
+    figures.draw_losses(results, TABLES["diagnosis"], folder / "losses.png")
+    compiling = [s for s in TABLES["diagnosis"] if not s.method.startswith("m2f")]
+    figures.draw_recall(results, compiling, folder / "recall.png")
 
 
 def renew_blocks(path: Path, blocks: dict[str, str]) -> None:

@@ -9,9 +9,10 @@ SIZE = "--size 64x96 --frames 8"
 # category is not in its label space: both are what joint training has to cope with.
 MIX = "--classes 12 --tail 1 --distractors 1"
 PARTS = {
-    "pretrain": "--seed 7 --datasets ytvis21 --videos 300 --val-videos 1 --classes all",
-    "train": f"--seed 0 --videos 160 --val-videos 40 {MIX}",
-    "heldout": f"--seed 1 --videos 1 --val-videos 40 {MIX}",
+    "pretrain": "--seed 7 --datasets ytvis21 ovis uvo --classes all --videos 250 "
+    "--val-videos 1",
+    "train": f"--seed 0 --videos 160 --val-videos 60 {MIX}",
+    "heldout": f"--seed 1 --videos 1 --val-videos 60 {MIX}",
 }
 
 

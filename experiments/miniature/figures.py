@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -10,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from .grid import TABLES, Setting
+from .probe import RANKS
 from .report import COLUMNS, SHORT, Results
 
 COLOURS = {"m2f": "#8a8f98", "tmt": "#c2410c"}
@@ -76,7 +78,7 @@ def draw_table3(results: Results, path: Path) -> None:
     _save(figure, path)
 
 
-def draw_curves(results: Results, settings: Sequence[Setting], path: Path) -> None:
+def draw_losses(results: Results, settings: Sequence[Setting], path: Path) -> None:
     """Draw the losses over the iterations, mean of the seeds.
 
     Args:
@@ -88,19 +90,53 @@ def draw_curves(results: Results, settings: Sequence[Setting], path: Path) -> No
     figure, axes = plt.subplots(1, len(names), figsize=(11, 3), layout="constrained")
     for axis, (name, title) in zip(axes, names.items(), strict=True):
         for setting in settings:
-            curves = [r["curves"] for r in results.reports.get(setting, {}).values()]
-            curves = [c for c in curves if name in c]
-            if not curves:
-                continue
             colour = COLOURS.get(setting.method)
-            mean = np.mean([c[name] for c in curves], axis=0)
-            axis.plot(curves[0]["step"], mean, color=colour, label=setting.method)
+            _draw_curve(axis, results, setting, name, color=colour)
         axis.set_title(f"{title} loss", fontsize=10)
-        axis.set_xlabel("iteration")
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(fontsize=8, frameon=False)
     _save(figure, path)
+
+
+def draw_recall(results: Results, settings: Sequence[Setting], path: Path) -> None:
+    """Draw how many categories of a training clip TCM ranks first, over the iterations.
+
+    Args:
+        results: of the runs.
+        settings: one line each; dashed, a ranking by frequency, which ignores the clip.
+        path: of the picture.
+    """
+    figure, axes = plt.subplots(
+        1, len(RANKS), figsize=(11, 3), sharey=True, layout="constrained"
+    )
+    for axis, count in zip(axes, RANKS, strict=True):
+        for setting in settings:
+            _draw_curve(axis, results, setting, f"recall@{count}")
+        prior = f"recall_prior@{count}"
+        style = dict(color="black", linestyle="--", linewidth=1)
+        _draw_curve(axis, results, settings[0], prior, "by frequency", **style)
+        axis.set_title(f"recall@{count}", fontsize=10)
+        axis.set_ylim(0, 1)
+    axes[0].legend(fontsize=8, frameon=False)
+    _save(figure, path)
+
+
+def _draw_curve(
+    axis: plt.Axes,
+    results: Results,
+    setting: Setting,
+    name: str,
+    label: str | None = None,
+    **style: Any,
+) -> None:
+    """Draw one quantity of a setting; nothing if its runs do not have it."""
+    curves = [r["curves"] for r in results.reports.get(setting, {}).values()]
+    curves = [c for c in curves if name in c]
+    if curves:
+        mean = np.mean([c[name] for c in curves], axis=0)
+        axis.plot(curves[0]["step"], mean, label=label or setting.method, **style)
+    axis.set_xlabel("iteration")
+    axis.grid(alpha=0.25)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _save(figure: plt.Figure, path: Path) -> None:

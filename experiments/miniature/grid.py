@@ -26,14 +26,17 @@ _TEXT_WITHOUT_TAXONOMY = {
     "model.head.injection": None,
     **_TEXT_CLASSIFIER,
 }
+# The preset `best` (configs/_base_/models/taxonomy_modules_best.py), part by part.
+_STANDARD_TEXT = {"model.head.compilation.standardise_text": True}
+# The mean over a label space divides the gradient of a category by 25 to 81.
+_STRONG_COMPILATION = {"model.head.criterion.loss_weights.comp": 20.0}
 # TIM leaves warm-started queries as they are until it has learned something.
 _IDENTITY_START = {
     "model.head.injection.layer.norm_first": True,
     "model.head.injection.layer.layer_scale": 0.0,
 }
-# The mean over a label space divides the gradient of a category by 25 to 81.
-_STRONG_COMPILATION = {"model.head.criterion.loss_weights.comp": 20.0}
-_STRONG_INJECTION = dict(taxo=2.0, comp=0.5)
+_BEST = {**_STANDARD_TEXT, **_STRONG_COMPILATION, **_IDENTITY_START}
+_WITHOUT_TIM = {**_STANDARD_TEXT, **_STRONG_COMPILATION}
 _HASH_ENCODER = {
     "model.head.text_embeddings.encoder": dict(type="HashTextEncoder", _delete_=True)
 }
@@ -46,9 +49,17 @@ def _inject_once(layer: str) -> Options:
     }
 
 
+def _best(**variant: Any) -> Options:
+    return {
+        **_BEST,
+        **{f"model.head.{k}".replace("__", "."): v for k, v in variant.items()},
+    }
+
+
 # Overrides of configs/tmt-vis_r18-mini_1xb4-500_sprites.py, the `paper` preset.
 METHODS: dict[str, Options] = {
-    "tmt": {},
+    "tmt-paper": {},
+    "tmt": _BEST,
     # Mask2Former-VIS on the plain union: what another dataset annotates counts as
     # background here (Table 3, "M2F").
     "m2f": {**_NO_TAXONOMY, "model.head.label_space_mask": False},
@@ -56,38 +67,34 @@ METHODS: dict[str, Options] = {
     # the baseline that the paper lacks.
     "m2f-restricted": _NO_TAXONOMY,
     # Table 4: the modules without their losses.
-    "tmt-no-loss": {
-        "model.head.compilation.score_supervision": "gate",
-        "model.head.criterion.taxonomy_loss.enabled": False,
-    },
-    "tmt-injection-loss": {"model.head.compilation.score_supervision": "gate"},
-    "tmt-unrestricted": {"model.head.label_space_mask": False},
+    "tmt-no-loss": _best(
+        compilation__score_supervision="gate", criterion__taxonomy_loss__enabled=False
+    ),
+    "tmt-injection-loss": _best(compilation__score_supervision="gate"),
+    "tmt-unrestricted": _best(label_space_mask=False),
     # Table 5, ratio YTVIS : UVO : OVIS.
-    "tmt-ratio-2-1-0.75": {_RATIOS + "ytvis19": 2.0},
-    "tmt-ratio-1-1-0.5": {_RATIOS + "ovis": 0.5},
-    "tmt-ratio-1-1-1": {_RATIOS + "ovis": 1.0},
+    "tmt-ratio-2-1-0.75": {**_BEST, _RATIOS + "ytvis19": 2.0},
+    "tmt-ratio-1-1-0.5": {**_BEST, _RATIOS + "ovis": 0.5},
+    "tmt-ratio-1-1-1": {**_BEST, _RATIOS + "ovis": 1.0},
     # Table 6; beyond a label space's size all its categories are injected.
-    **{f"tmt-nt{n}": {"model.head.compilation.num_taxonomy": n} for n in (1, 3, 30)},
-    "tmt-nt-all": {"model.head.compilation.num_taxonomy": 200},
-    # Table 7.
-    "tmt-add": _inject_once("TaxonomyAdditionLayer"),
-    "tmt-concat": _inject_once("TaxonomyConcatenationLayer"),
+    **{f"tmt-nt{n}": _best(compilation__num_taxonomy=n) for n in (1, 3, 30)},
+    "tmt-nt-all": _best(compilation__num_taxonomy=200),
+    # Table 7; these two are applied once, in front of the first layer.
+    "tmt-add": {**_WITHOUT_TIM, **_inject_once("TaxonomyAdditionLayer")},
+    "tmt-concat": {**_WITHOUT_TIM, **_inject_once("TaxonomyConcatenationLayer")},
     # Diagnostics.
-    "tmt-first-layer": {"model.head.injection.layers": "first"},
-    "tmt-random-text": _HASH_ENCODER,
-    "tmt-unified": {
-        "model.head.vocab_mode.train": "unified",
-        "model.head.vocab_mode.test": "unified",
-    },
-    "tmt-oracle": {"model.head.type": "OracleTMTVISHead"},
-    # Design choices that the paper leaves open or makes otherwise.
-    "tmt-identity-start": _IDENTITY_START,
-    "tmt-strong-compilation": _STRONG_COMPILATION,
-    "tmt-strong-injection": {"model.head.criterion.loss_weights": _STRONG_INJECTION},
-    "tmt-identity-strong": {**_IDENTITY_START, **_STRONG_COMPILATION},
+    "tmt-first-layer": _best(injection__layers="first"),
+    "tmt-random-text": {**_BEST, **_HASH_ENCODER},
+    "tmt-unified": _best(vocab_mode__train="unified", vocab_mode__test="unified"),
+    "tmt-oracle": _best(type="OracleTMTVISHead"),
+    # From `paper` to `best`, one change at a time.
+    "tmt-paper-standard-text": _STANDARD_TEXT,
+    "tmt-paper-strong-compilation": _STRONG_COMPILATION,
+    "tmt-paper-identity-start": _IDENTITY_START,
+    "tmt-paper-oracle": {"model.head.type": "OracleTMTVISHead"},
     # Table 12 with a classifier that can name what it never saw.
     "m2f-text": _TEXT_WITHOUT_TAXONOMY,
-    "tmt-text": _TEXT_CLASSIFIER,
+    "tmt-text": {**_BEST, **_TEXT_CLASSIFIER},
 }
 
 
@@ -117,36 +124,40 @@ def _all_three(*methods: str) -> tuple[Setting, ...]:
     return tuple(Setting(method) for method in methods)
 
 
-_YTVIS_ALONE = tuple(
-    Setting(method, ("ytvis19",)) for method in ("m2f", "tmt-no-loss", "tmt")
-)
+_COMPONENTS = ("m2f", "tmt-no-loss", "tmt")
 _ZERO_SHOT_METHODS = ("m2f", "m2f-text", "tmt", "tmt-text")
 
 # In the order of their weight: a budget is spent from the front.
 TABLES: dict[str, tuple[Setting, ...]] = {
     "compare": _all_three("m2f", "tmt"),
-    "table4": _YTVIS_ALONE + _all_three("m2f", "tmt-no-loss", "tmt"),
     "diagnosis": _all_three(
         "m2f",
         "m2f-restricted",
+        "tmt",
+        "tmt-paper",
+        "tmt-oracle",
+        "tmt-random-text",
         "tmt-unrestricted",
         "tmt-no-loss",
         "tmt-injection-loss",
-        "tmt",
         "tmt-first-layer",
-        "tmt-random-text",
         "tmt-unified",
-        "tmt-oracle",
     ),
-    "design": _all_three(
-        "m2f-restricted",
-        "tmt",
-        "tmt-identity-start",
-        "tmt-strong-compilation",
-        "tmt-strong-injection",
-        "tmt-identity-strong",
+    "table4": tuple(
+        Setting(method, mix)
+        for mix in (("ytvis19",), DATASETS)
+        for method in _COMPONENTS
     ),
     "table3": tuple(Setting(m, mix) for mix in _mixes() for m in ("m2f", "tmt")),
+    "design": _all_three(
+        "tmt-paper",
+        "tmt-paper-standard-text",
+        "tmt-paper-strong-compilation",
+        "tmt-paper-identity-start",
+        "tmt",
+        "tmt-paper-oracle",
+        "tmt-oracle",
+    ),
     "table12": tuple(
         Setting(method, mix)
         for mix in (("ovis", "uvo"), ("ytvis19",))

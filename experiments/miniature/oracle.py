@@ -45,7 +45,10 @@ class OracleTMTVISHead(TMTVISHead):
             slots = [space.slot_of_source(i) for i in sorted(ids)]
             shown.append(self._union_keep(sample.label_space, torch.tensor(slots)))
         self._shown = torch.stack(shown)
-        return super().predict(features, samples)
+        predicted = super().predict(features, samples)
+        for sample in predicted:
+            del sample.pred_taxonomy  # of what was told, not of what TCM knows
+        return predicted
 
     def compile_taxonomy(
         self, features: ClipFeatures, label_spaces: Sequence[str]

@@ -24,13 +24,23 @@ class Results:
     reports: Mapping[Setting, Mapping[int, dict[str, Any]]]
 
     @classmethod
-    def load(cls, runs: Iterable[Run]) -> "Results":
-        """Read those of the runs that are done."""
+    def load(
+        cls, runs: Iterable[Run], kept: Mapping[str, dict[str, Any]] | None = None
+    ) -> "Results":
+        """Read those of the runs that are done.
+
+        Args:
+            runs: of all settings.
+            kept: what finished runs of the same recipe wrote elsewhere, by
+                :attr:`Run.key`; counts where there is no run of one's own.
+        """
         reports: dict[Setting, dict[int, dict[str, Any]]] = {}
         for run in runs:
             by_seed = reports.setdefault(run.setting, {})
             if run.done:
                 by_seed[run.seed] = run.metrics()
+            elif run.key in (kept or {}):
+                by_seed[run.seed] = kept[run.key]
         return cls(reports)
 
     def metric(
@@ -177,6 +187,41 @@ def _categories(results: Results, dataset: str) -> dict[str, int]:
     return {}
 
 
+def compilation(results: Results) -> str:
+    """What TCM knows of the test videos, beside a ranking that ignores the video."""
+    header = ["method", "tested on", "seeds"]
+    for count in _RECALL_AT:
+        header += [f"recall@{count}", "fixed ranking"]
+    header.append("AUROC")
+    rows = []
+    for setting in TABLES["diagnosis"]:
+        for dataset in DATASETS:
+            facts = {
+                seed: report["datasets"][dataset].get("taxonomy")
+                for seed, report in results.reports.get(setting, {}).items()
+            }
+            facts = {seed: fact for seed, fact in facts.items() if fact}
+            if facts:
+                rows.append([setting.method, SHORT[dataset], str(len(facts))])
+                rows[-1] += _compilation_cells(facts)
+    return markdown(header, rows)
+
+
+_RECALL_AT = (1, 3, 5)
+
+
+def _compilation_cells(facts: Mapping[int, dict[str, Any]]) -> list[str]:
+    cells = []
+    for count in _RECALL_AT:
+        for name in ("recall_at", "recall_at_of_mean_ranking"):
+            values = {s: 100 * fact[name][count - 1] for s, fact in facts.items()}
+            cells.append(format_spread(spread(values)))
+    aurocs = {seed: fact["mean_auroc"] for seed, fact in facts.items()}
+    mean, std, _ = spread(aurocs)
+    cells.append(f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}")
+    return cells
+
+
 def _all_reports(results: Results) -> Iterator[dict[str, Any]]:
     for by_seed in results.reports.values():
         yield from by_seed.values()
@@ -194,7 +239,9 @@ def cost(results: Results) -> str:
 def _plain(name: str) -> Callable[[Results], str]:
     def build(results: Results) -> str:
         settings = TABLES[name]
-        reference = Setting("m2f") if Setting("m2f") in settings else Setting("tmt")
+        reference = Setting("m2f") if Setting("m2f") in settings else settings[0]
+        if name.startswith("table"):
+            reference = Setting("tmt")
         return comparison(results, settings, reference)
 
     return build
@@ -224,4 +271,5 @@ BUILDERS: dict[str, Callable[[Results], str]] = {
     "table4": table4,
     "table11": table11,
     "table12": table12,
+    "compilation": compilation,
 }

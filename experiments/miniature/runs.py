@@ -17,8 +17,10 @@ from .grid import DATASETS, METHODS, Setting
 ROOT = Path("work_dirs/miniature")
 TRAIN_DATA = f"{ROOT}/data/train"
 CONFIGS = Path(__file__).parent / "configs"
+# What the tables of docs/findings.md are made of, where the runs themselves are gone.
+KEPT = Path(__file__).parent / "results.json"
 CONFIG = CONFIGS / "tmt-vis_r18-mini_1xb4-500_sprites.py"
-PRETRAIN_CONFIG = CONFIGS / "mask2former-vis_r18-mini_1xb4-2500_sprites-pretrain.py"
+PRETRAIN_CONFIG = CONFIGS / "mask2former-vis_r18-mini_1xb4-4500_sprites-pretrain.py"
 DECIDING = (
     "model",
     "load_from",
@@ -49,6 +51,11 @@ class Run:
     def metrics_file(self) -> Path:
         """Written last: a run that has it is done."""
         return self.folder / "metrics.json"
+
+    @property
+    def key(self) -> str:
+        """Method, datasets, digest of the recipe and seed."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
 
     @property
     def done(self) -> bool:

@@ -25,17 +25,21 @@ from tmt_vis.evaluation import (
     read_results,
     without_nan,
 )
+from tmt_vis.evaluation.analysis import summarise_taxonomy
+from tmt_vis.evaluation.taxonomy_record import TaxonomyRecord
 from tmt_vis.taxonomy import LabelSpace
 
 from . import oracle  # noqa: F401  registers its head
+from .probe import RANKS
 
-LOSSES = (
+CURVES = (
     "loss",
     "loss_cls",
     "loss_mask",
     "loss_dice",
     "d0.loss_taxo",
     "loss_taxo_comp",
+    *(f"{name}@{count}" for name in ("recall", "recall_prior") for count in RANKS),
 )
 
 
@@ -53,9 +57,11 @@ def run(folder: Path) -> None:
     cfg.work_dir = str(folder)
     cfg.resume = find_latest_checkpoint(str(folder)) is not None
     start, start_cpu = time.monotonic(), time.process_time()
+    metrics = cfg.val_evaluator["metrics"] if cfg.val_evaluator else {}
+    for name, metric in metrics.items():
+        metric["taxonomy_file"] = str(folder / f"{name}.taxonomy.json")
     runner = Runner.from_cfg(cfg)
     runner.train()
-    metrics = cfg.val_evaluator["metrics"] if cfg.val_evaluator else {}
     report = {
         "datasets": {name: _evaluate(name, metrics[name]) for name in metrics},
         "curves": _curves(folder),
@@ -90,17 +96,32 @@ def _evaluate(name: str, metric: dict) -> dict[str, Any]:
     return {
         "summary": without_nan(table.summary()),
         "categories": [without_nan(row) for row in rows],
+        "taxonomy": _compilation(Path(metric["taxonomy_file"])),
     }
 
 
+def _compilation(file: Path) -> dict[str, Any] | None:
+    """Say what TCM knew of the test videos; None without TCM."""
+    if not file.is_file():
+        return None
+    summary = summarise_taxonomy(TaxonomyRecord.load(file))
+    curves = (summary.curve, summary.mean_curve, summary.frequency_curve)
+    names = ("recall_at", "recall_at_of_mean_ranking", "recall_at_of_frequency_ranking")
+    parts = {
+        name: curve[: max(RANKS)].tolist()
+        for name, curve in zip(names, curves, strict=True)
+    }
+    return without_nan(summary.numbers()) | parts
+
+
 def _curves(folder: Path) -> dict[str, list]:
-    """Return the losses over the iterations, of all attempts together."""
+    """Return losses and recalls over the iterations, of all attempts together."""
     records: dict[int, dict] = {}
     for file in sorted(folder.glob("*/vis_data/scalars.json")):
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         records |= {line["step"]: line for line in lines if "loss" in line}
     steps = sorted(records)
-    names = [name for name in LOSSES if name in records[steps[-1]]]
+    names = [name for name in CURVES if name in records[steps[-1]]]
     return {"step": steps} | {n: [records[s].get(n) for s in steps] for n in names}
 
 

@@ -56,7 +56,6 @@ val_evaluator = dict(
     }
 )
 test_evaluator = val_evaluator
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [
     dict(_base_.param_scheduler[0], end=warmup),
     dict(_base_.param_scheduler[1], begin=warmup, end=max_iters),
@@ -65,3 +64,4 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(
     logger=dict(interval=50), checkpoint=dict(interval=max_iters, max_keep_ckpts=1)
 )
+custom_hooks = [*_base_.custom_hooks, dict(type="CompilationProbeHook")]

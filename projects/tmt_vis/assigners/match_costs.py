@@ -4,8 +4,14 @@ Sums over 12,544 points overflow in half precision (a mean logit of 6 is enough)
 and one infinite cost ends the Hungarian algorithm, so callers pass float32.
 """
 
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# Factors in [0.5, 1] whose product, 2**-64 at least, is far from underflow.
+_FACTORS = 64
 
 
 def class_cost(class_logits: Tensor, labels: Tensor) -> Tensor:
@@ -51,3 +57,59 @@ def dice_cost(logits: Tensor, truth: Tensor) -> Tensor:
     probs = logits.sigmoid()
     size = probs.sum(-1, keepdim=True) + truth.sum(-1)
     return 1 - (2 * (probs @ truth.T) + 1) / (size + 1)
+
+
+def mask_costs(
+    mask_embeds: Tensor,
+    features: Tensor,
+    truth: Tensor,
+    *,
+    bce_weight: float,
+    dice_weight: float,
+    logits_at_once: int,
+) -> Tensor:
+    """Add up :func:`bce_cost` and :func:`dice_cost`, from embeddings and features.
+
+    A logit is a dot product with the features of a point, so its sum over the points
+    of a target is a dot product with the sum of their features, which all queries and
+    stages share. The sums of probabilities are columns of one matrix product.
+
+    Args:
+        mask_embeds: ``(..., Q, C)``.
+        features: ``(P, C)`` mask features at the points.
+        truth: ``(N, P)`` in ``[0, 1]``.
+        bce_weight: factor of the cross-entropy.
+        dice_weight: factor of the dice cost.
+        logits_at_once: bound of the logits that are in memory.
+
+    Returns:
+        ``(..., Q, N)``.
+    """
+    num_points = len(features)
+    target_features = features.T @ truth.T  # (C, N)
+    counted = torch.cat([truth, truth.new_ones(1, num_points)])
+    target_size = truth.sum(-1)
+    rows = mask_embeds.flatten(0, -2)
+    costs = []
+    for embeds in rows.split(max(1, logits_at_once // num_points)):
+        logits = embeds @ features.T
+        probs = logits.sigmoid()
+        # In this order it takes half as long.
+        overlap, size = (counted @ probs.T).T.tensor_split([-1], dim=-1)
+        positive = _softplus_sum_(logits, probs).unsqueeze(-1)
+        bce = (positive - embeds @ target_features) / num_points
+        dice = 1 - (2 * overlap + 1) / (size + target_size + 1)
+        costs.append(bce_weight * bce + dice_weight * dice)
+    return torch.cat(costs).unflatten(0, mask_embeds.shape[:-1])
+
+
+def _softplus_sum_(logits: Tensor, probs: Tensor) -> Tensor:
+    """Sum ``softplus(x) = max(x, 0) - log(max(p, 1 - p))`` over the last dimension.
+
+    One logarithm per product of many factors takes a third of softplus' time. The
+    arguments are overwritten.
+    """
+    larger = probs.sub_(0.5).abs_().add_(0.5)  # max(p, 1 - p)
+    factors = math.gcd(larger.shape[-1], _FACTORS)
+    products = larger.unflatten(-1, (factors, -1)).prod(-2)
+    return logits.clamp_(min=0).sum(-1) - products.log().sum(-1)

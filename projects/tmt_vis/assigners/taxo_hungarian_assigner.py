@@ -8,10 +8,15 @@ from mmdet.registry import TASK_UTILS
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from tmt_vis.ops import PointSampler, clip_generator, sample_points
+from tmt_vis.ops import (
+    PointSampler,
+    clip_generator,
+    sample_points,
+    sample_shared_points,
+)
 from tmt_vis.structures import ClipTargets
 
-from .match_costs import bce_cost, class_cost, dice_cost
+from .match_costs import class_cost, mask_costs
 
 # Stands in for a cost that is not finite: the step goes on, its loss is not finite
 # either, and the loss scaler (AMP) or NonFiniteLossHook deals with it by name.
@@ -96,9 +101,9 @@ class TaxoHungarianAssigner:
     ) -> Tensor:
         """Compute the costs of one clip.
 
-        Mask features are sampled once; the logits of some stages are then one matrix
-        product. A GPU does all stages at once; on CPUs a product of all stages at full
-        size leaves the cache (2.1 times as long), so they go one by one.
+        Mask features are sampled once; the logits of all stages are then one matrix
+        product. A GPU does it at once; on CPUs a product of all stages at full size
+        leaves the cache (2.1 times as long), so some rows go at a time.
 
         Args:
             class_logits: ``(S, Q, K + 1)``.
@@ -115,22 +120,18 @@ class TaxoHungarianAssigner:
             return class_logits.new_zeros(stages, queries, 0)
         generator = clip_generator(target.seed, mask_features.device)
         coords = points.matching_points(mask_features.device, generator)
-        frames = len(mask_features)
-        coords = coords.expand(frames, -1, -1)
-        features = sample_points(mask_features, coords)  # (T, C, P)
-        features = features.transpose(0, 1).flatten(1)  # (C, T*P)
+        features = sample_shared_points(mask_features, coords[0])  # (T, P, C)
         masks = target.masks.transpose(0, 1).to(features.dtype)  # (T, N, H, W)
-        truth = sample_points(masks, coords).transpose(0, 1).flatten(1)  # (N, T*P)
-        costs = self.class_weight * class_cost(class_logits, target.labels)
-        at_once = _LOGITS_AT_ONCE[features.is_cuda] // (queries * features.shape[1])
-        at_once = max(1, at_once)
-        for cost, embeds in zip(
-            costs.split(at_once), mask_embeds.split(at_once), strict=True
-        ):
-            logits = embeds @ features
-            cost += self.mask_weight * bce_cost(logits, truth)
-            cost += self.dice_weight * dice_cost(logits, truth)
-        return costs
+        truth = sample_points(masks, coords.expand(len(masks), -1, -1))
+        costs = mask_costs(
+            mask_embeds,
+            features.flatten(0, 1),
+            truth.transpose(0, 1).flatten(1),  # (N, T*P)
+            bce_weight=self.mask_weight,
+            dice_weight=self.dice_weight,
+            logits_at_once=_LOGITS_AT_ONCE[features.is_cuda],
+        )
+        return costs + self.class_weight * class_cost(class_logits, target.labels)
 
 
 def _match_all(flat: np.ndarray, shapes: Sequence[torch.Size]) -> list[np.ndarray]:

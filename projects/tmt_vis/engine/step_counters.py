@@ -85,17 +85,24 @@ class StepCounter:
             self.syncs[name] += 1
         if name.startswith("index") and _has_mask(args[1]):
             self.syncs["index by mask"] += 1  # a nonzero inside
-        for leaf in _tensors(result):
-            if leaf.layout is torch.strided:  # sparse ones own no storage
-                storage = leaf.untyped_storage()
-                ref = StorageWeakRef(storage)
-                self._storages[ref.cdata] = (ref, storage.nbytes())
+        # A view, or what was written in place, is no storage made here.
+        given = {ref.cdata for ref, _ in _storages(args)}
+        for ref, size in _storages(result):
+            if ref.cdata not in given:
+                self._storages[ref.cdata] = (ref, size)
 
 
 def _has_mask(indices: Any) -> bool:
     return isinstance(indices, list) and any(
         index is not None and index.dtype is torch.bool for index in indices
     )
+
+
+def _storages(values: Any) -> Iterator[tuple[StorageWeakRef, int]]:
+    for leaf in _tensors(values):
+        if leaf.layout is torch.strided:  # sparse ones own no storage
+            storage = leaf.untyped_storage()
+            yield StorageWeakRef(storage), storage.nbytes()
 
 
 def _tensors(result: Any) -> Iterator[Tensor]:

@@ -32,7 +32,7 @@ from .precision_recall import accumulate, empty_tables
 from .protocol import VISProtocol
 from .result_stream import Progress
 from .tube_iou import tube_iou
-from .video_tubes import GroundTruthTubes, PredictedTubes, mean_areas
+from .video_tubes import GroundTruthTubes, PredictedTubes
 
 
 def evaluate_tubes(
@@ -185,14 +185,14 @@ def _match_video(
     object_tubes = [truth.tubes[i] for i in objects]
     track_tubes = [found.tubes[i] for i in tracks]
     is_crowd = truth.is_crowd[objects]
-    counted = _members(truth, objects, object_tubes, groups) & ~is_crowd
+    counted = _members(truth, objects, groups) & ~is_crowd
     matched, ignored = match_tubes(
         _iou(track_tubes, object_tubes, is_crowd, protocol),
         counted=counted,
         is_crowd=is_crowd,
         thresholds=protocol.iou_thresholds,
     )
-    outside = ~has_size(groups, mean_areas(track_tubes))
+    outside = ~has_size(groups, found.areas[tracks])
     unknown = np.isin(found.slots[tracks], sorted(truth.ignored_slots))
     return TubeMatches(
         scores=found.scores[tracks],
@@ -206,13 +206,12 @@ def _match_video(
 def _members(
     truth: GroundTruthTubes,
     objects: np.ndarray,
-    tubes: Sequence[TubeRLE],
     groups: Sequence[ObjectGroup],
 ) -> np.ndarray:
     """Return (A, N) bool: which of some objects belong to which group."""
     unknown = np.full(len(truth), np.nan)
     occlusion = unknown if truth.occlusion is None else truth.occlusion
-    return is_member(groups, mean_areas(tubes), occlusion[objects])
+    return is_member(groups, truth.areas[objects], occlusion[objects])
 
 
 def _iou(

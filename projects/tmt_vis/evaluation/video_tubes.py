@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from tmt_vis.structures import TubeRLE
+from tmt_vis.structures import TubeRLE, frame_areas
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,11 @@ class GroundTruthTubes:
     def __len__(self) -> int:
         return len(self.tubes)
 
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """:func:`mean_areas` of the tubes, (N,)."""
+        return mean_areas(self.tubes)
+
 
 @dataclass(frozen=True, eq=False)
 class PredictedTubes:
@@ -70,6 +76,11 @@ class PredictedTubes:
     def __len__(self) -> int:
         return len(self.tubes)
 
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """:func:`mean_areas` of the tubes, (N,)."""
+        return mean_areas(self.tubes)
+
     @classmethod
     def none(cls) -> "PredictedTubes":
         """Return the result of a video in which nothing was found."""
@@ -83,8 +94,7 @@ def mean_areas(tubes: Sequence[TubeRLE]) -> np.ndarray:
         (N,) float64 in pixels; 0 for a tube without any pixel.
     """
     areas = np.zeros(len(tubes))
-    for index, tube in enumerate(tubes):
-        per_frame = tube.frame_areas()
+    for index, per_frame in enumerate(frame_areas(tubes)):
         if per_frame.any():
             areas[index] = per_frame[per_frame > 0].mean()
     return areas

@@ -80,7 +80,8 @@ class VideoInferenceEngine:
             pending.append(packed)
             seen += 1
             ends = self.plan.ends_at(seen)
-            if ends or len(pending) == self.model.frames_per_chunk:
+            chunk = self.model.chunk_length(packed["inputs"].shape[-2:])
+            if ends or len(pending) == chunk:
                 pixels, sample = self._pixel_features(pending)
                 buffer.add(pixels)
                 pending.clear()
@@ -129,7 +130,7 @@ class VideoInferenceEngine:
         (queries,) = head.predict_queries(features, [self.label_space], [reference])
         kept = self._choose(queries.slot_probs)
         embeds = queries.mask_embeds[..., kept, :]
-        tubes = decode_tubes(embeds, queries.mask_features, sample, head.track_decoding)
+        tubes = decode_tubes(embeds, queries.mask_features, sample)
         compiled: tuple[tuple[int, float], ...] = ()
         self.last_taxonomy = queries.taxonomy
         if queries.taxonomy is not None:

@@ -140,16 +140,19 @@ class SetCriterion:
         mask_stages: list[int],
         num_masks: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        embeds = predictions.mask_embeds[mask_stages].float()
+        embeds = predictions.mask_embeds
         features = predictions.mask_features.float()
         # Keeps every parameter in the graph of a batch without instances.
-        zero = (embeds.sum() + features.sum()) * 0
+        zero = (embeds.sum(dtype=features.dtype) + features.sum()) * 0
         bce = dice = zero.expand(len(mask_stages))
+        stages = torch.tensor(mask_stages, device=embeds.device).unsqueeze(1)
         for clip, (target, matches) in enumerate(zip(targets, assignment, strict=True)):
             if len(target) == 0:
                 continue
+            # Indexing keeps nothing for the backward; gather keeps all queries.
+            chosen = embeds[:, clip][stages, matches[mask_stages].clamp(min=0)].float()
             clip_bce, clip_dice = self._clip_mask_losses(
-                embeds[:, clip], features[clip], target, matches[mask_stages]
+                chosen, features[clip], target, matches[mask_stages]
             )
             bce, dice = bce + clip_bce, dice + clip_dice
         scale = features.shape[1] if self.mmdet_bce_scale else 1
@@ -161,17 +164,16 @@ class SetCriterion:
         """Sum the mask losses of one clip.
 
         Args:
-            embeds: ``(S, Q, C)``.
+            embeds: ``(S, N, C)`` of the matched queries.
             features: ``(T, C, H, W)``.
             target: of the clip.
-            matches: ``(S, N)``.
+            matches: ``(S, N)``, -1 where a target has no query.
 
         Returns:
             BCE and dice, ``(S,)`` each: sums over instances and frames.
         """
         num_stages, num_targets = matches.shape
-        rows = matches.clamp(min=0).unsqueeze(-1).expand(-1, -1, embeds.shape[-1])
-        logits = mask_logits(embeds.gather(1, rows).flatten(0, 1)[None], features[None])
+        logits = mask_logits(embeds.flatten(0, 1)[None], features[None])
         logits = logits[0].flatten(0, 1).unsqueeze(1)  # (S*N*T, 1, H, W)
         generator = clip_generator(target.seed, logits.device)
         with torch.no_grad():

@@ -1,14 +1,16 @@
 """From the last prediction stage to scored tracks."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from tmt_vis.ops import decode_masks
-from tmt_vis.structures import ClipDataSample, TubeRLE, encode_tubes
+from tmt_vis.structures import ClipDataSample, TubeRLE, mask_switches
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,10 @@ class TrackDecoding:
         near_pooling: let a category take the best probability among itself and its
             ``near`` categories (A23). Only meaningful for zero-shot tests, where
             OVIS's "Vehical" could otherwise never be predicted.
-        frames_per_chunk: frames whose masks are decoded at a time.
     """
 
     max_per_video: int | Mapping[str, int] = 10
     near_pooling: bool = False
-    frames_per_chunk: int = 8
 
     def limit(self, label_space: str) -> int:
         """Return the number of tracks kept for a video of this label space."""
@@ -83,7 +83,7 @@ def decode_tracks(
     scores, slots, queries = rank_tracks(slot_probs, limit)
     unique, position = queries.unique(return_inverse=True)
     embeds = mask_embeds[..., unique, :]
-    tubes = decode_tubes(embeds, mask_features, sample, decoding)
+    tubes = decode_tubes(embeds, mask_features, sample)
     tracks = InstanceData(scores=scores.cpu(), labels=slots.cpu())
     tracks.queries = queries.cpu()
     tracks.tubes = [tubes[i] for i in position.tolist()]
@@ -92,10 +92,7 @@ def decode_tracks(
 
 @torch.no_grad()
 def decode_tubes(
-    mask_embeds: Tensor,
-    mask_features: Tensor,
-    sample: ClipDataSample,
-    decoding: TrackDecoding,
+    mask_embeds: Tensor, mask_features: Tensor, sample: ClipDataSample
 ) -> list[TubeRLE]:
     """Decode the masks of some queries of one video.
 
@@ -103,27 +100,32 @@ def decode_tubes(
         mask_embeds: ``(k, C)``, or ``(T, k, C)`` where each frame has its own.
         mask_features: ``(T, C, H, W)``.
         sample: whose metainfo holds the sizes.
-        decoding: gives the frames decoded at a time.
 
     Returns:
         k tubes of T frames at the original size.
     """
-    per_frame = mask_embeds.dim() == 3
-    pieces = (
-        zip(mask_embeds, mask_features.split(1), strict=True)
-        if per_frame
-        else [(mask_embeds, mask_features)]
+    frames = decode_masks(
+        mask_embeds,
+        mask_features,
+        padded_size=sample.batch_input_shape,
+        image_size=sample.img_shape,
+        output_size=sample.ori_shape,
     )
-    parts = [
-        encode_tubes(chunk.cpu().numpy())
-        for embeds, features in pieces
-        for chunk in decode_masks(
-            embeds,
-            features,
-            padded_size=sample.batch_input_shape,
-            image_size=sample.img_shape,
-            output_size=sample.ori_shape,
-            frames_per_chunk=decoding.frames_per_chunk,
+    switches: list[list[np.ndarray]] = [[] for _ in range(mask_embeds.shape[-2])]
+    pixels = math.prod(sample.ori_shape)
+    for number, masks in enumerate(frames):
+        for mask, found in zip(_to_numpy(masks), switches, strict=True):
+            found.append(mask_switches(mask, offset=number * pixels))
+    return [
+        TubeRLE.from_switches(
+            np.concatenate(found), *sample.ori_shape, num_frames=len(mask_features)
         )
+        for found in switches
     ]
-    return [TubeRLE.concat(list(pieces)) for pieces in zip(*parts, strict=True)]
+
+
+def _to_numpy(masks: Tensor) -> np.ndarray:
+    """Bring (k, H, W) to the CPU; column-major where that is cheap, on the GPU."""
+    if masks.is_cpu:
+        return masks.numpy()
+    return masks.mT.contiguous().cpu().mT.numpy()

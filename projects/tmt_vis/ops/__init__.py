@@ -4,16 +4,23 @@ from .deform_sampling import deform_attention, deform_attention_reference
 from .level_layout import LevelLayout
 from .mask_logits import decode_masks, mask_logits, resize_clip
 from .masked_attention import (
+    attend_in_parts,
     keep_from_mask_logits,
     masked_attention,
     masked_attention_reference,
     rescue_empty_rows,
 )
-from .point_sampling import PointSampler, clip_generator, sample_points
+from .point_sampling import (
+    PointSampler,
+    clip_generator,
+    sample_points,
+    sample_shared_points,
+)
 
 __all__ = [
     "LevelLayout",
     "PointSampler",
+    "attend_in_parts",
     "clip_generator",
     "decode_masks",
     "deform_attention",
@@ -25,4 +32,5 @@ __all__ = [
     "rescue_empty_rows",
     "resize_clip",
     "sample_points",
+    "sample_shared_points",
 ]

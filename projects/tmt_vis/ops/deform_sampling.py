@@ -53,7 +53,9 @@ def deform_attention(
     inputs = [tensor.to(dtype) for tensor in (value, x, y, weights)]
     frames = max(1, _SAMPLES_AT_ONCE // (x.shape[1] * x.shape[2]))
     chunks = zip(*(tensor.split(frames) for tensor in inputs), strict=True)
-    parts = [_DeformAttention.apply(*chunk, layout) for chunk in chunks]
+    fused = torch.compiler.is_compiling() and not torch.is_grad_enabled()
+    attend = _attend_in_one_bag if fused else _DeformAttention.apply
+    parts = [attend(*chunk, layout) for chunk in chunks]
     return (parts[0] if len(parts) == 1 else torch.cat(parts)).to(value.dtype)
 
 
@@ -117,6 +119,28 @@ def _bags(x: Tensor, y: Tensor, layout: LevelLayout) -> _Bags:
     per_bag = layout.samples // layout.heads
     starts = torch.arange(0, rows.numel(), per_bag, dtype=torch.int32)
     return _Bags(rows.view(-1), starts, (x.sub_(left), y.sub_(top)))
+
+
+def _attend_in_one_bag(
+    value: Tensor, x: Tensor, y: Tensor, weights: Tensor, layout: LevelLayout
+) -> Tensor:
+    """Read all four corners in one bag, for ``torch.compile`` (no gradient).
+
+    One bag takes half the time of four, but the interleaved rows and weights it wants
+    cost more than that unless a compiler makes them in one go: compiled 4.5 to 4.8
+    times as fast as mmcv's function where the four bags reach 3.4 (one thread).
+    """
+    table = layout.spread(value).flatten(0, 2)
+    bags = _bags(x, y, layout)
+    rows = torch.stack([bags.rows + shift for shift in layout.neighbours], -1)
+    total = F.embedding_bag(
+        rows.view(-1),
+        table,
+        bags.starts * len(layout.neighbours),
+        mode="sum",
+        per_sample_weights=torch.stack(bags.weights(weights), -1).view(-1),
+    )
+    return total.view(*x.shape[:2], -1)
 
 
 class _DeformAttention(torch.autograd.Function):

@@ -1,5 +1,8 @@
 """Masked multi-head attention: one fused call and its written-out reference."""
 
+from collections.abc import Iterable
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -36,6 +39,44 @@ def masked_attention_reference(
     return weights.softmax(-1) @ value
 
 
+def attend_in_parts(
+    query: Tensor, parts: Iterable[tuple[Tensor, Tensor, Tensor | None]]
+) -> Tensor:
+    """Compute :func:`masked_attention` of keys that come in parts (CPU, no gradient).
+
+    Softmax over all keys is softmax within each part, weighted with the softmax of the
+    parts' log-sum-exp (FlashAttention, Dao et al. 2022), so only one part of keys,
+    values and mask has to be in memory.
+
+    Args:
+        query: ``(B, heads, L, d)``.
+        parts: ``key``, ``value`` and ``keep`` of some keys each, as in
+            :func:`masked_attention`; a row of ``keep`` may be empty in a part, not in
+            all of them.
+
+    Returns:
+        ``(B, heads, L, d)``.
+    """
+    outs, shares = [], []
+    for key, value, keep in parts:
+        bias = keep if keep is None else _additive(keep, query.dtype).unsqueeze(1)
+        # What F.scaled_dot_product_attention calls, which drops the log-sum-exp.
+        out, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            query, key, value, attn_mask=bias
+        )
+        if keep is not None:  # the log-sum-exp of an empty row is 0
+            empty = ~keep.any(-1).unsqueeze(1)
+            log_sum = log_sum.masked_fill(empty, float("-inf"))
+        outs.append(out)
+        shares.append(log_sum)
+    weights = torch.stack(shares).softmax(0).unsqueeze(-1)
+    return (torch.stack(outs) * weights).sum(0).to(query.dtype)
+
+
+def _additive(keep: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.zeros_like(keep, dtype=dtype).masked_fill_(~keep, float("-inf"))
+
+
 def rescue_empty_rows(keep: Tensor) -> Tensor:
     """Let a query that may attend nowhere attend everywhere.
 
@@ -63,6 +104,7 @@ def keep_from_mask_logits(mask_logits: Tensor) -> Tensor:
 
 
 __all__ = [
+    "attend_in_parts",
     "keep_from_mask_logits",
     "masked_attention",
     "masked_attention_reference",

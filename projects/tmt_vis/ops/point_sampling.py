@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tmt_vis.typedefs import Size
+
 
 def sample_points(values: Tensor, points: Tensor) -> Tensor:
     """Read maps at continuous points, bilinear with zero padding.
@@ -20,6 +22,55 @@ def sample_points(values: Tensor, points: Tensor) -> Tensor:
     """
     grid = points.to(values.dtype).unsqueeze(2) * 2 - 1
     return F.grid_sample(values, grid, align_corners=False).squeeze(-1)
+
+
+def sample_shared_points(values: Tensor, points: Tensor) -> Tensor:
+    """Read all maps at the same points: :func:`sample_points`, channels last.
+
+    On CPUs a bilinear sample is a weighted sum of four rows of a channels-last table,
+    the transposition included 5 times as fast as ``grid_sample`` (2 maps of 256
+    channels, 96x160, 12,544 points, one thread: 19 instead of 95 ms).
+
+    Args:
+        values: ``(R, C, H, W)``.
+        points: ``(P, 2)``.
+
+    Returns:
+        ``(R, P, C)``.
+    """
+    if not values.is_cpu:
+        shared = points.expand(len(values), -1, -1)
+        return sample_points(values, shared).transpose(1, 2)
+    channels, height, width = values.shape[1:]
+    table = values.new_empty(len(values), height * width, channels)
+    # Matrix by matrix, for which copy_ has a fast path (2.3 times as fast).
+    for rows, pixels in zip(table, values, strict=True):
+        rows.copy_(pixels.flatten(1).T)
+    cells, weights = _corners(points, (height, width))
+    first = torch.arange(0, len(values) * height * width, height * width)
+    bags = F.embedding_bag(
+        (first.to(torch.int32)[:, None, None] + cells).flatten(0, 1),
+        table.flatten(0, 1),
+        mode="sum",
+        per_sample_weights=weights.to(values.dtype).repeat(len(values), 1),
+    )
+    return bags.unflatten(0, (len(values), -1))
+
+
+def _corners(points: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+    """Return the four pixels around each point and their weights, ``(P, 4)`` each."""
+    height, width = size
+    sides = points.new_tensor([width, height])
+    position = points * sides - 0.5
+    low = position.floor()
+    fraction = (position - low).unsqueeze(1)
+    step = points.new_tensor([[0, 0], [1, 0], [0, 1], [1, 1]])
+    corner = low.unsqueeze(1) + step  # (P, 4, 2)
+    inside = ((corner >= 0) & (corner < sides)).all(-1)
+    weights = torch.where(step > 0, fraction, 1 - fraction).prod(-1)
+    x, y = corner.clamp(min=0).minimum(sides - 1).unbind(-1)
+    # Exact in float32: maps have fewer than 2**24 pixels.
+    return (y * width + x).to(torch.int32), weights * inside
 
 
 def clip_generator(seed: int | None, device: torch.device) -> torch.Generator | None:

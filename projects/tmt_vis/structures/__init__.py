@@ -3,7 +3,13 @@
 from .clip_data_sample import ClipDataSample
 from .clip_targets import ClipTargets
 from .frame_rle import FrameRLE, compress_segmentation
-from .tube_rle import TubeRLE, encode_tubes, frame_masks
+from .tube_rle import (
+    TubeRLE,
+    encode_tubes,
+    frame_areas,
+    frame_masks,
+    mask_switches,
+)
 
 __all__ = [
     "ClipDataSample",
@@ -12,5 +18,7 @@ __all__ = [
     "TubeRLE",
     "compress_segmentation",
     "encode_tubes",
+    "frame_areas",
     "frame_masks",
+    "mask_switches",
 ]

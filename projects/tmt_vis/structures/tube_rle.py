@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
@@ -74,11 +75,13 @@ class TubeRLE:
                 f"of shape {masks.shape}; threshold logits first (masks = logits > 0)"
             )
         num_frames, height, width = masks.shape
-        size = (height, width)
-        columns = np.ascontiguousarray(masks.transpose(0, 2, 1)).view(np.uint8)
-        step = _frames_per_part(*size)
-        parts = [columns[i : i + step] for i in range(0, num_frames, step)]
-        return cls.concat([cls(_encode(part), *size, len(part)) for part in parts])
+        switches = [
+            mask_switches(mask, offset=frame * height * width)
+            for frame, mask in enumerate(masks)
+        ]
+        return cls.from_switches(
+            np.concatenate(switches), height, width, num_frames=num_frames
+        )
 
     @classmethod
     def from_frames(
@@ -118,7 +121,7 @@ class TubeRLE:
         # A frame ends in background. Its last run is dropped if it is background; if it
         # is object, its end stays as the switch back to background.
         dropped = (np.cumsum(lengths) - 1)[lengths % 2 == 1]
-        return cls._from_switches(
+        return cls.from_switches(
             np.delete(ends, dropped), height, width, num_frames=len(frames)
         )
 
@@ -141,7 +144,7 @@ class TubeRLE:
             close = [end] if len(inner) % 2 else []
             switches.append(np.concatenate([inner, close]).astype(np.int64) + start)
             start += end
-        return cls._from_switches(
+        return cls.from_switches(
             np.concatenate(switches),
             tubes[0].height,
             tubes[0].width,
@@ -165,7 +168,7 @@ class TubeRLE:
         inside = switches[(switches > first) & (switches < last)] - first
         if np.searchsorted(switches, first, side="right") % 2:
             inside = np.concatenate([[0], inside])
-        return self._from_switches(
+        return self.from_switches(
             inside, self.height, self.width, num_frames=stop - start
         )
 
@@ -222,14 +225,7 @@ class TubeRLE:
         Returns:
             (T,) int64.
         """
-        runs = self._run_lengths()
-        ends = np.cumsum(runs)
-        objects = np.where(np.arange(len(runs)) % 2 == 1, runs, 0)
-        before = np.cumsum(objects) - objects
-        borders = np.arange(self.num_frames + 1) * (self.height * self.width)
-        run = np.minimum(np.searchsorted(ends, borders, side="right"), len(runs) - 1)
-        within = np.where(run % 2 == 1, borders - (ends - runs)[run], 0)
-        return np.diff(before[run] + within)
+        return frame_areas([self])[0]
 
     def as_coco(self) -> dict[str, Any]:
         """Return the H x (W*T) image as a pycocotools RLE.
@@ -249,26 +245,58 @@ class TubeRLE:
     def _run_lengths(self) -> np.ndarray:
         """Return the (R,) int64 run lengths, checked to fill the tube."""
         runs = decode_counts([self.counts])[0]
-        if runs.sum() != self.height * self.width * self.num_frames:
+        self._check_filled(int(runs.sum()))
+        return runs
+
+    def _check_filled(self, filled: int) -> None:
+        if filled != self.height * self.width * self.num_frames:
             raise ValueError(
-                f"counts fill {runs.sum()} pixels but the tube has {self.num_frames} "
+                f"counts fill {filled} pixels but the tube has {self.num_frames} "
                 f"frames of {self.height} x {self.width}"
             )
-        return runs
 
     def _switches(self) -> np.ndarray:
         """Return the positions where background and object change, increasing."""
         return _cancel_pairs(np.cumsum(self._run_lengths())[:-1])
 
     @classmethod
-    def _from_switches(
+    def from_switches(
         cls, switches: np.ndarray, height: int, width: int, *, num_frames: int
     ) -> TubeRLE:
+        """Encode the positions where background and object change.
+
+        Args:
+            switches: (S,) pixels of the H x (W*T) image, column by column, in any
+                order; a position given twice is none.
+            height: H in pixels.
+            width: W in pixels.
+            num_frames: T.
+        """
         total = height * width * num_frames
         switches = _cancel_pairs(switches)
         switches = switches[switches < total]
         runs = np.diff(np.concatenate([[0], switches, [total]]))
         return cls(encode_counts(runs)[0], height, width, num_frames)
+
+
+def mask_switches(mask: np.ndarray, *, offset: int = 0) -> np.ndarray:
+    """Return where background and object change in one frame, column by column.
+
+    Costs no copy if the memory is column-major already. Less than half the time of
+    pycocotools' ``encode`` (720p: 0.11 of 0.25 ms), which walks over every pixel.
+
+    Args:
+        mask: (H, W) bool, True = object, not empty.
+        offset: added to all positions: the pixels of earlier frames.
+
+    Returns:
+        (S,) int64, increasing, S even: an object that touches the last pixel ends
+        behind it.
+    """
+    flat = _columns(mask).ravel()
+    inside = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    first, last = [0] * int(flat[0]), [flat.size] * int(flat[-1])
+    return np.concatenate([first, inside, last]).astype(np.int64) + offset
 
 
 def encode_tubes(masks: np.ndarray) -> list[TubeRLE]:
@@ -284,6 +312,37 @@ def encode_tubes(masks: np.ndarray) -> list[TubeRLE]:
     if masks.ndim != 4:
         raise ValueError(f"masks must be (N, T, H, W), got shape {masks.shape}")
     return [TubeRLE.from_masks(tube) for tube in masks]
+
+
+def frame_areas(tubes: Sequence[TubeRLE]) -> list[np.ndarray]:
+    """Count the object pixels of each frame, for all tubes in one go.
+
+    Args:
+        tubes: N tubes of any sizes.
+
+    Returns:
+        N arrays (T,) int64.
+
+    Raises:
+        ValueError: If the runs of a tube do not fill it.
+    """
+    if not tubes:
+        return []
+    runs, lengths = decode_counts([tube.counts for tube in tubes])
+    firsts = np.cumsum(lengths) - lengths
+    for tube, filled in zip(tubes, np.add.reduceat(runs, firsts), strict=True):
+        tube._check_filled(int(filled))
+    # The tubes behind each other are one long row of pixels.
+    ends = np.cumsum(runs)
+    is_object = (np.arange(len(runs)) - np.repeat(firsts, lengths)) % 2 == 1
+    objects = np.where(is_object, runs, 0)
+    before = np.cumsum(objects) - objects
+    frames = [tube.num_frames for tube in tubes]
+    pixels = np.repeat([tube.height * tube.width for tube in tubes], frames)
+    borders = np.concatenate([[0], np.cumsum(pixels)])
+    run = np.minimum(np.searchsorted(ends, borders, side="right"), len(runs) - 1)
+    within = np.where(is_object[run], borders - (ends - runs)[run], 0)
+    return np.split(np.diff(before[run] + within), np.cumsum(frames)[:-1])
 
 
 def frame_masks(
@@ -327,11 +386,12 @@ def _cancel_pairs(positions: np.ndarray) -> np.ndarray:
     return unique[times % 2 == 1].astype(np.int64)
 
 
-def _encode(columns: np.ndarray) -> bytes:
-    """Encode (T, W, H) uint8 memory as the column-major image H x (W*T)."""
-    num_frames, width, height = columns.shape
-    image = columns.reshape(num_frames * width, height).T
-    return coco_mask.encode(image)["counts"]
+def _columns(mask: np.ndarray) -> np.ndarray:
+    """Return (H, W) bool as contiguous (W, H) uint8."""
+    mask = mask.view(np.uint8)
+    if mask.T.flags.c_contiguous:
+        return mask.T
+    return cv2.transpose(mask)  # 0.05 ms for 720p, NumPy's copy 0.5
 
 
 def _frames_per_part(height: int, width: int) -> int:

@@ -6,7 +6,12 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
-from tmt_vis.assigners import TaxoHungarianAssigner, bce_cost, dice_cost
+from tmt_vis.assigners import (
+    TaxoHungarianAssigner,
+    bce_cost,
+    dice_cost,
+    mask_costs,
+)
 from tmt_vis.losses import restrict_logits
 from tmt_vis.ops import PointSampler, clip_generator, mask_logits, sample_points
 from tmt_vis.structures import ClipTargets
@@ -140,3 +145,20 @@ def test_pairwise_costs_equal_the_row_losses():
     torch.testing.assert_close(
         dice_cost(logits, truth).diagonal(), point_dice(logits, truth)
     )
+
+
+@pytest.mark.parametrize("at_once", [1, 130, 10**9])
+@pytest.mark.parametrize("num_points, num_targets", [(1, 1), (65, 3), (128, 2), (9, 0)])
+def test_shared_sums_equal_the_costs_of_logits(num_points, num_targets, at_once):
+    torch.manual_seed(0)
+    embeds, features = torch.randn(2, 3, 8), torch.randn(num_points, 8)
+    embeds[0, 0] *= 100  # logits far beyond the range of a float32 sigmoid
+    truth = torch.rand(num_targets, num_points)
+    logits = embeds.double() @ features.double().T
+    assert num_points == 1 or logits.abs().max() > 120
+    slow = 2 * bce_cost(logits, truth.double()) + 3 * dice_cost(logits, truth.double())
+    fast = mask_costs(
+        embeds, features, truth, bce_weight=2, dice_weight=3, logits_at_once=at_once
+    )
+    assert fast.shape == (2, 3, num_targets)
+    torch.testing.assert_close(fast.double(), slow, atol=1e-5, rtol=1e-5)

@@ -17,7 +17,6 @@ from helpers.config_family import (
     present,
     with_options,
 )
-from mim.commands.search import convert2df
 from mmengine.config import Config
 from modelindex.load_model_index import load as load_model_index
 
@@ -190,6 +189,9 @@ def test_metafiles_claim_no_weights_and_no_results():
 
 
 def test_mim_reads_the_model_index():
+    # A second to import, for this test alone.
+    from mim.commands.search import convert2df
+
     table = convert2df(load_model_index(str(ROOT / "model-index.yml")))
     assert sorted(table.index) == sorted(name.rsplit("/", 1)[-1] for name in family())
     assert set(table["model"]) == {"tmt-vis", "mask2former-vis", "minvis"}

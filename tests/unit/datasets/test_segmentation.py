@@ -36,6 +36,18 @@ def test_decoding_equals_pycocotools(size):
     assert boxes[-1].tolist() == tight
 
 
+@pytest.mark.parametrize("step", [1, -1, 3, -2])
+def test_some_rows_and_columns_equal_indexing(step):
+    masks = np.stack(list(cases(11, 13).values()))
+    rles = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0)))
+    counts = [rle["counts"] for rle in rles]
+    rows = np.arange(11)[::step]
+    columns = np.repeat(np.arange(2, 12), 2)[::step]
+    some = segmentation.decode(counts, height=11, width=13, rows=rows, columns=columns)
+    np.testing.assert_array_equal(some, masks[:, rows][:, :, columns])
+    assert some.flags.c_contiguous
+
+
 def test_no_masks_at_all():
     size = dict(height=4, width=5)
     assert segmentation.decode([], **size).shape == (0, 4, 5)

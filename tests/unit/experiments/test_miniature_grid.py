@@ -28,12 +28,14 @@ def test_every_method_builds(method, monkeypatch):
     cfg = runs.make_config(Setting(method, ("ovis", "uvo")))
     assert cfg.train_dataloader.dataset.datasets.ytvis19 is None
     assert set(cfg.val_evaluator.metrics) == set(DATASETS)
-    if method == "tmt-oracle":
+    if method.endswith("oracle"):
         from experiments.miniature import oracle
 
         monkeypatch.setattr(oracle, "_categories", lambda path: {})
     head = MODELS.build(cfg.model.head)
     assert (head.tcm is None) == method.startswith("m2f")
+    if not method.startswith(("m2f", "tmt-paper")):
+        assert head.tcm.standardise is not None
     assert head.label_space_mask == (method not in ("m2f", "tmt-unrestricted"))
 
 

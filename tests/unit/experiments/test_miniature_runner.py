@@ -3,12 +3,19 @@
 import fcntl
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
+from mmengine.logging import MessageHub
+from torch import nn
 
 from experiments.miniature import __main__ as cli
 from experiments.miniature import runner
 from experiments.miniature.grid import Setting
+from experiments.miniature.kept import keep, read_kept
+from experiments.miniature.probe import CompilationProbeHook
+from experiments.miniature.report import Results
 from experiments.miniature.runs import Run
 
 SCRIPT = """
@@ -102,3 +109,72 @@ def test_losses_of_all_attempts_make_one_curve(tmp_path):
         lines = [json.dumps(dict(step=s, loss=s + int(stamp))) for s in steps]
         (folder / "scalars.json").write_text("\n".join(lines))
     assert _curves(tmp_path) == {"step": [10, 20, 30], "loss": [11, 22, 32]}
+
+
+def test_kept_results_stand_in_for_runs_that_are_gone(runs, tmp_path):
+    todo, file = runs(), tmp_path / "results.json"
+    assert read_kept(file) == {}
+    runner.work_through(todo[:2], root=tmp_path, jobs=1, budget=100)
+    report = dict(datasets=dict(ovis=dict(summary=dict(AP=1 / 3, n=7), rows=[2 / 3])))
+    todo[0].metrics_file.write_text(json.dumps(report))
+    assert keep(todo, file) == 2
+    kept = read_kept(file)
+    assert kept[todo[0].key]["datasets"]["ovis"] == {
+        "summary": {"AP": 0.3333, "n": 7},
+        "rows": [0.6667],
+    }
+    # A run of one's own counts before a kept one; another recipe has another key.
+    todo[1].metrics_file.write_text(json.dumps(dict(datasets={}, own=True)))
+    todo[0].metrics_file.unlink()
+    reports = Results.load(todo, kept).reports[todo[0].setting]
+    assert reports[0] == kept[todo[0].key]
+    assert reports[1]["own"] and set(reports) == {0, 1}
+    other = Run(Setting("tmt"), 0, tmp_path / "tmt_YOU-other" / "seed-0", None)
+    assert not Results.load([other], kept).reports[other.setting]
+    # What is kept stays when its run is gone.
+    assert keep(todo, file) == 2
+
+
+class _Samples:
+    """Two clips of one dataset: categories {0, 1}, then {2}."""
+
+    shows = ([0, 1], [2])
+
+    def __iter__(self):
+        return iter(SimpleNamespace(label_space="ovis", labels=x) for x in self.shows)
+
+
+def test_probe_measures_the_ranking_of_each_batch():
+    scores = torch.tensor([[0.1, 5.0, 0.2, 9.0], [0.0, 1.0, 2.0, 3.0]])
+    keep_mask = torch.tensor([[True, True, True, False]] * 2)
+    tcm = nn.Identity()
+    head = SimpleNamespace(
+        tcm=tcm,
+        vocabulary=SimpleNamespace(num_categories=4),
+        clip_targets=lambda s: SimpleNamespace(labels=torch.tensor(s.labels)),
+    )
+    runner_ = SimpleNamespace(
+        model=SimpleNamespace(head=head), message_hub=MessageHub("probe")
+    )
+    probe = CompilationProbeHook()
+    probe.before_train(runner_)
+    tcm(SimpleNamespace(score_logits=scores, class_keep=keep_mask))
+    batch = dict(data_samples=list(_Samples()))
+    probe.after_train_iter(runner_, 0, batch)
+    logged = runner_.message_hub.log_scalars
+    # Ranked 1, 2, 0 and 2, 1, 0: half of {0, 1}, then all of {2}.
+    assert logged["train/recall@1"].current() == pytest.approx(0.75)
+    assert logged["train/recall@3"].current() == 1.0
+    # Nothing was seen before the first clip: ties by number, so 0; then 0 and 1.
+    assert logged["train/recall_prior@1"].current() == pytest.approx(0.25)
+
+
+def test_probe_is_silent_without_tcm():
+    runner_ = SimpleNamespace(
+        model=SimpleNamespace(head=SimpleNamespace(tcm=None)),
+        message_hub=MessageHub("silent"),
+    )
+    probe = CompilationProbeHook()
+    probe.before_train(runner_)
+    probe.after_train_iter(runner_, 0, dict(data_samples=list(_Samples())))
+    assert not runner_.message_hub.log_scalars

@@ -117,6 +117,33 @@ def test_interrupted_and_resumed(infer, tmp_path, monkeypatch, capsys):
     assert [p.name for p in out.iterdir() if p.name[0] == "."] == []
 
 
+def test_finished_windows_are_not_thrown_away_unasked(
+    infer, tmp_path, monkeypatch, capsys
+):
+    from tmt_vis.inference import frame_sources
+
+    folder = write_images(tmp_path / "clip", frames(9))
+    words = [folder, "--window", 4, "--overlap", 1, "--out-json", tmp_path / "t.json"]
+    plain = frame_sources.read_image
+
+    def dying(path, backend):
+        if str(path).endswith("frame8.png"):
+            raise KeyboardInterrupt
+        return plain(path, backend)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(frame_sources, "read_image", dying)
+        assert infer(*words) == 130
+    (partial,) = tmp_path.glob(".clip.*.partial.jsonl")
+    kept = partial.read_bytes()
+    capsys.readouterr()
+    assert infer(*words) == 1
+    assert "left 7 frames of clip" in capsys.readouterr().err
+    assert partial.read_bytes() == kept
+    assert infer(*words, "--overwrite") == 0
+    assert not partial.exists()
+
+
 @pytest.mark.parametrize(
     "words, message",
     [

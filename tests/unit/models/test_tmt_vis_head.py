@@ -57,6 +57,7 @@ VARIANTS = {
     "paper": {},
     "baseline": dict(taxonomy_modules=False),
     "gate": dict(compilation=dict(score_supervision="gate")),
+    "standardised": dict(compilation=dict(standardise_text=True)),
     "none": dict(compilation=dict(score_supervision="none")),
     "no taxonomy loss": dict(criterion=dict(taxonomy_loss=dict(enabled=False))),
     "extra": dict(criterion=dict(taxonomy_loss=dict(target="extra"))),
@@ -88,8 +89,8 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("instances", [0, 2])
+@pytest.mark.parametrize("name", VARIANTS)
 def test_every_trainable_parameter_gets_a_gradient(name, instances):
     """DDP runs with find_unused_parameters=False, also on empty batches."""
     model = build(**VARIANTS[name])
@@ -290,13 +291,21 @@ def test_chunked_frames_give_the_same_tracks():
     inputs, data = samples(("ytvis19",), frames=5)
     whole = model.predict(inputs, data)[0].pred_tracks
     model.frames_per_chunk = 2
-    model.head.track_decoding = type(model.head.track_decoding)(
-        max_per_video=10, frames_per_chunk=2
-    )
     chunked = model.predict(inputs, data)[0].pred_tracks
     torch.testing.assert_close(whole.scores, chunked.scores)
     assert torch.equal(whole.labels, chunked.labels)
     assert whole.tubes == chunked.tubes
+
+
+@pytest.mark.parametrize(
+    ("size", "frames"),
+    [((384, 640), 2), ((360, 640), 2), ((96, 160), 8), ((720, 1280), 1)],
+)
+def test_a_cpu_takes_fewer_large_frames_at_a_time(size, frames):
+    model = build()
+    assert model.chunk_length(size) == frames
+    model.frames_per_chunk = 5
+    assert model.chunk_length(size) == 5
 
 
 # ------------------------------------------------------------------ checkpoints

@@ -1,5 +1,7 @@
 """Deformable attention as a sparse product equals reading the levels one by one."""
 
+from shutil import which
+
 import pytest
 import torch
 
@@ -80,3 +82,34 @@ def test_half_precision_is_computed_in_float32(dtype, atol):
     assert out.dtype == dtype
     expected = deform_attention_reference(*exact, SIZES)
     torch.testing.assert_close(out.double(), expected, rtol=0.01, atol=atol)
+
+
+@pytest.mark.parametrize("at_once", [1, 10**6])
+def test_the_bag_of_the_compiled_form_equals_the_reference(monkeypatch, at_once):
+    """What ``torch.compile`` traces without gradients, run as it is."""
+    monkeypatch.setattr(module, "_SAMPLES_AT_ONCE", at_once)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    calls, bag = [], module._attend_in_one_bag
+    monkeypatch.setattr(
+        module, "_attend_in_one_bag", lambda *args: calls.append(1) or bag(*args)
+    )
+    inputs = make_inputs()
+    deform_attention(*inputs, layout())
+    assert not calls, "it has no gradient"
+    with torch.no_grad():
+        fast = deform_attention(*inputs, layout())
+        slow = deform_attention_reference(*inputs, SIZES)
+    assert len(calls) == (3 if at_once == 1 else 1)
+    torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (which("g++") or which("clang++")), reason="no C++ compiler")
+def test_it_compiles():
+    inputs, places = make_inputs(torch.float32), layout()
+    compiled = torch.compile(deform_attention, dynamic=False, fullgraph=True)
+    with torch.no_grad():
+        deform_attention(*inputs, places)  # its tables are made outside of the graph
+        fast = compiled(*inputs, places)
+    slow = deform_attention_reference(*inputs, SIZES)
+    torch.testing.assert_close(fast, slow, rtol=1e-4, atol=1e-4)

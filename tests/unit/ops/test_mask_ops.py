@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from tmt_vis.ops import (
     PointSampler,
+    attend_in_parts,
     clip_generator,
     decode_masks,
     keep_from_mask_logits,
@@ -15,6 +16,7 @@ from tmt_vis.ops import (
     masked_attention_reference,
     resize_clip,
     sample_points,
+    sample_shared_points,
 )
 from tmt_vis.ops.mask_logits import _even_ratio
 
@@ -35,6 +37,29 @@ def test_fused_attention_equals_reference(rows):
     changed = masked_attention(q, k, v2, keep) - fused
     row = slice(None) if rows == 1 else blocked[0, 1]
     assert changed[b, :, row].abs().max() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("rows", [None, 1, 5])
+@pytest.mark.parametrize("step", [1, 3, 7])
+def test_attention_in_parts_equals_reference(step, rows, dtype):
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 4, n, 8, dtype=dtype) for n in (5, 7, 7))
+    keep = None
+    if rows:
+        keep = torch.rand(2, rows, 7) > 0.4
+        keep[..., :3] = False  # no query may attend to the first part of three keys ...
+        keep[0, :, 5:] = False  # ... nor, of the first clip, to the last keys
+        keep[..., 4] = True
+    slow = masked_attention_reference(q.double(), k.double(), v.double(), keep)
+    parts = (
+        (k[:, :, i : i + step], v[:, :, i : i + step], rows and keep[..., i : i + step])
+        for i in range(0, 7, step)
+    )
+    fast = attend_in_parts(q, parts)
+    assert fast.dtype == dtype
+    bound = {torch.float32: 1e-6, torch.float64: 1e-14, torch.bfloat16: 0.02}[dtype]
+    torch.testing.assert_close(fast.double(), slow, atol=bound, rtol=bound)
 
 
 def test_keep_blocks_sigmoid_below_half_and_rescues_empty_rows():
@@ -68,16 +93,24 @@ def test_other_ratios_are_interpolated(size):
     assert _even_ratio((16, 32), size) == 0
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 7])
-def test_decoding_in_chunks_equals_all_at_once(chunk):
+@pytest.mark.parametrize(("chunk", "per_frame"), [(1, False), (2, True), (None, True)])
+def test_decoding_in_chunks_equals_all_at_once(chunk, per_frame):
     torch.manual_seed(0)
     embeds, features = torch.randn(3, 8), torch.randn(5, 8, 8, 16)
     sizes = dict(padded_size=(32, 64), image_size=(27, 61), output_size=(37, 83))
     logits = mask_logits(embeds[None], features[None])[0]
     logits = F.interpolate(logits, size=(32, 64), mode="bilinear")[..., :27, :61]
     expected = F.interpolate(logits, size=(37, 83), mode="bilinear") > 0
-    parts = decode_masks(embeds, features, **sizes, frames_per_chunk=chunk)
-    assert torch.equal(torch.cat(list(parts), dim=1), expected)
+    if per_frame:
+        embeds = embeds.repeat(5, 1, 1)
+    frames = decode_masks(embeds, features, **sizes, masks_per_chunk=chunk)
+    assert torch.equal(torch.stack(list(frames), dim=1), expected)
+
+
+def test_no_query_is_decoded_to_no_mask():
+    sizes = dict(padded_size=(32, 64), image_size=(27, 61), output_size=(37, 83))
+    frames = decode_masks(torch.zeros(0, 8), torch.zeros(2, 8, 8, 16), **sizes)
+    assert [tuple(masks.shape) for masks in frames] == [(0, 37, 83)] * 2
 
 
 def test_point_zero_is_the_corner_of_the_image_not_the_first_pixel_centre():
@@ -87,6 +120,17 @@ def test_point_zero_is_the_corner_of_the_image_not_the_first_pixel_centre():
     assert sample_points(image, centre).item() == pytest.approx(image[0, 0, 1, 2])
     corner = torch.zeros(1, 1, 2)
     assert sample_points(image, corner).item() == pytest.approx(image[0, 0, 0, 0] / 4)
+
+
+@pytest.mark.parametrize("maps, size, count", [(1, (1, 1), 1), (3, (7, 10), 50)])
+def test_sampling_at_shared_points_equals_sampling_each_map(maps, size, count):
+    torch.manual_seed(0)
+    values = torch.randn(maps, 4, *size)
+    corners = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1.0], [0.5, 0.5]])
+    points = torch.cat([torch.rand(count, 2), corners])
+    fast = sample_shared_points(values, points)
+    slow = sample_points(values, points.expand(maps, -1, -1)).transpose(1, 2)
+    torch.testing.assert_close(fast, slow, atol=1e-5, rtol=1e-5)
 
 
 def test_loss_points_prefer_undecided_pixels():

@@ -9,7 +9,13 @@ from pycocotools import mask as coco_mask
 
 import tmt_vis.structures.tube_rle as tube_rle
 from tmt_vis.structures.run_lengths import decode_counts, encode_counts
-from tmt_vis.structures.tube_rle import TubeRLE, encode_tubes, frame_masks
+from tmt_vis.structures.tube_rle import (
+    TubeRLE,
+    encode_tubes,
+    frame_areas,
+    frame_masks,
+    mask_switches,
+)
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=6)
 MASKS = hnp.arrays(np.bool_, SHAPES)
@@ -38,6 +44,13 @@ def test_masks_round_trip_and_areas(masks):
     assert np.array_equal(tube.frame_areas(), masks.sum((1, 2)))
     wide = np.asfortranarray(np.concatenate(list(masks), axis=1).astype(np.uint8))
     assert tube.as_coco()["counts"] == coco_mask.encode(wide)["counts"]
+
+
+@few
+@given(st.lists(MASKS, max_size=4))
+def test_areas_of_many_tubes_are_those_of_each(masks):
+    areas = frame_areas([TubeRLE.from_masks(m) for m in masks])
+    assert [a.tolist() for a in areas] == [m.sum((1, 2)).tolist() for m in masks]
 
 
 @few
@@ -105,7 +118,8 @@ def test_run_lengths_round_trip_beyond_32_bits(masks):
 def test_run_length_bytes_are_those_of_pycocotools(runs):
     total = sum(runs)
     expected = coco_mask.frPyObjects({"size": [1, total], "counts": runs}, 1, total)
-    assert encode_counts(np.array(runs))[0] == expected["counts"]
+    for lengths in (None, [len(runs)]):  # in C, and vectorised over masks
+        assert encode_counts(np.array(runs), lengths)[0] == expected["counts"]
 
 
 def test_uncompressed_and_non_canonical_frames():
@@ -117,15 +131,21 @@ def test_uncompressed_and_non_canonical_frames():
     assert TubeRLE.from_frames(frames, 2, 3) == TubeRLE.from_masks(masks)
 
 
-def test_memory_that_is_column_major_is_not_copied(monkeypatch):
-    columns = np.zeros((2, 4, 3), dtype=bool)  # (T, W, H)
-    seen = []
-    encode = coco_mask.encode
-    monkeypatch.setattr(
-        tube_rle.coco_mask, "encode", lambda image: seen.append(image) or encode(image)
-    )
-    TubeRLE.from_masks(columns.transpose(0, 2, 1))
-    assert np.shares_memory(seen[0], columns)
+def test_memory_that_is_column_major_is_not_copied():
+    columns = np.zeros((4, 3), dtype=bool)  # (W, H)
+    assert np.shares_memory(tube_rle._columns(columns.T), columns)
+    assert tube_rle._columns(columns).tolist() == columns.T.tolist()
+
+
+@few
+@given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2)), st.booleans())
+def test_switches_are_those_of_the_pixels(mask, by_columns):
+    if by_columns:
+        mask = np.asfortranarray(mask)
+    padded = np.concatenate([[False], mask.T.ravel(), [False]])
+    expected = np.flatnonzero(padded[1:] != padded[:-1])
+    assert mask_switches(mask).tolist() == expected.tolist()
+    assert mask_switches(mask, offset=7).tolist() == (expected + 7).tolist()
 
 
 def test_encode_tubes_keeps_order():
@@ -159,7 +179,7 @@ def test_large_tubes_are_encoded_and_decoded_in_parts(monkeypatch):
     assert len(tube.split()) == 4
     assert np.array_equal(tube.decode(), masks)
     with pytest.raises(ValueError, match="single frame"):
-        TubeRLE.from_masks(np.zeros((1, 10, 10), dtype=bool))
+        TubeRLE.from_masks(np.zeros((1, 10, 10), dtype=bool)).decode()
 
 
 @pytest.mark.parametrize(
@@ -169,6 +189,10 @@ def test_large_tubes_are_encoded_and_decoded_in_parts(monkeypatch):
         (lambda: TubeRLE(b"", 1, 1, 1), "non-empty"),
         (lambda: TubeRLE(b"4", 2, 2, 0), ">= 1"),
         (lambda: TubeRLE(b"4", 2, 3, 1).area, "fill 4 pixels"),
+        (
+            lambda: frame_areas([TubeRLE(b"6", 2, 3, 1), TubeRLE(b"4", 2, 3, 1)]),
+            "fill 4 pixels",
+        ),
         (lambda: TubeRLE(b"T", 2, 3, 1).area, "cut inside"),
         (lambda: TubeRLE(b"\x01", 2, 3, 1).area, "alphabet"),
         (lambda: TubeRLE.from_masks(np.zeros((2, 2))), "bool"),

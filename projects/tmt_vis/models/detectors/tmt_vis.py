@@ -1,5 +1,6 @@
 """The detector: backbone and head, for training and for whole videos."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -10,10 +11,15 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from tmt_vis.structures import ClipDataSample
-from tmt_vis.typedefs import ConfigType, Losses
+from tmt_vis.typedefs import ConfigType, Losses, Size
 
 from ..clip_features import ClipFeatures, PixelFeatures
 from ..long_videos import LongVideoChoice
+
+_LONGEST_CHUNK = 8  # fewer frames keep a GPU waiting for the next launch
+# Sixteen frames of 384x640 need 1.2 GB in chunks of two, 1.8 in chunks of eight.
+_CPU_PIXELS = 2 * 384 * 640
+_STRIDE = 32  # inputs are padded to a multiple
 
 # Where the head lies in checkpoints of mmdet's image and video Mask2Former.
 _HOST_PREFIXES = ("panoptic_head.", "track_head.")
@@ -28,7 +34,8 @@ class TMTVIS(BaseDetector):
         head: config of :class:`TMTVISHead`.
         frames_per_chunk: frames that pass backbone and pixel decoder at a time when
             predicting. Frames do not interact there, so the result is the same, and
-            memory does not grow with the backbone's activations.
+            memory does not grow with the backbone's activations. None: 8, and on a CPU
+            no more than hold the pixels of two frames of 384x640.
         predict_dtype: ``float32``, or ``bfloat16`` to predict under autocast, pixel
             decoder included (sampling and norms stay in float32).
         long_videos: config of what predicts videos that are too long to be looked at
@@ -42,7 +49,7 @@ class TMTVIS(BaseDetector):
         backbone: ConfigType,
         head: ConfigType,
         data_preprocessor: ConfigType | None = None,
-        frames_per_chunk: int = 8,
+        frames_per_chunk: int | None = None,
         predict_dtype: str = "float32",
         long_videos: ConfigType | None = None,
         init_cfg: ConfigType | None = None,
@@ -65,10 +72,23 @@ class TMTVIS(BaseDetector):
             batch_inputs: ``(B, T, 3, H, W)``, normalised and padded.
         """
         frames = batch_inputs.flatten(0, 1)
-        step = len(frames) if self.training else self.frames_per_chunk
+        step = len(frames) if self.training else self.chunk_length(frames.shape[-2:])
         chunks = map(self.pixel_features, frames.split(step))
         pixels = PixelFeatures.join(chunks, len(frames))
         return self.head.clip_features(pixels, batch_inputs.shape[1])
+
+    def chunk_length(self, size: Size) -> int:
+        """Return how many frames are passed to :meth:`pixel_features` at a time.
+
+        Args:
+            size: of the frames, padded or not.
+        """
+        if self.frames_per_chunk is not None:
+            return self.frames_per_chunk
+        if next(self.parameters()).is_cuda:
+            return _LONGEST_CHUNK
+        padded = (-(-side // _STRIDE) * _STRIDE for side in size)
+        return max(1, min(_LONGEST_CHUNK, _CPU_PIXELS // math.prod(padded)))
 
     def pixel_features(self, frames: Tensor) -> PixelFeatures:
         """Run backbone and pixel decoder.
@@ -131,15 +151,16 @@ class TMTVIS(BaseDetector):
         prepared = []
 
         def chunks() -> Iterator[PixelFeatures]:
-            for frames in clip.split(self.frames_per_chunk):
+            for frames in clip.split(self.chunk_length(clip.shape[-2:])):
                 data = dict(inputs=[frames], data_samples=[sample])
                 data = self.data_preprocessor(data, False)
                 prepared[:] = data["data_samples"]
                 yield self.pixel_features(data["inputs"][0])
 
         with self.predict_precision():
-            pixels = PixelFeatures.join(chunks(), len(clip))
-            features = self.head.clip_features(pixels, len(clip))
+            features = self.head.clip_features(
+                PixelFeatures.join(chunks(), len(clip)), len(clip)
+            )
             return self.head.predict(features, prepared)[0]
 
     def _forward(

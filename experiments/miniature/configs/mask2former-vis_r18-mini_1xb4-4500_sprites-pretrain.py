@@ -5,13 +5,15 @@ All runs start from its weights, without the classifier.
 
 _base_ = ["./tmt-vis_r18-mini_1xb4-500_sprites.py"]
 
-max_iters = 2500
+max_iters = 4500
 pretrain_root = "work_dirs/miniature/data/pretrain/"
 work_dir = "work_dirs/miniature/pretraining"
 
+folders = dict(ytvis21="ytvis_2021/", ovis="ovis/", uvo="uvo/")
+
 model = dict(
     head=dict(
-        taxonomy=dict(label_spaces=["ytvis21"]),
+        taxonomy=dict(label_spaces=list(folders)),
         text_embeddings=None,
         compilation=None,
         injection=None,
@@ -19,15 +21,18 @@ model = dict(
     ),
 )
 train_dataloader = dict(
-    sampler=dict(ratios=dict(_delete_=True, ytvis21=1.0)),
+    sampler=dict(ratios=dict(_delete_=True, **dict.fromkeys(folders, 1.0))),
     dataset=dict(
         datasets=dict(
             _delete_=True,
-            ytvis21=dict(
-                _base_.train_sets.ytvis21,
-                data_root=pretrain_root + "ytvis_2021/",
-                pipeline=_base_.train_pipeline,
-            ),
+            **{
+                name: dict(
+                    _base_.train_sets[name],
+                    data_root=pretrain_root + folder,
+                    pipeline=_base_.train_pipeline,
+                )
+                for name, folder in folders.items()
+            },
         )
     ),
 )
@@ -37,7 +42,6 @@ val_evaluator = None
 test_evaluator = None
 val_cfg = None
 test_cfg = None
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(_base_.param_scheduler[0], end=50),
     dict(_base_.param_scheduler[1], eta_min=1e-5, begin=50, end=max_iters),

@@ -1,0 +1,31 @@
+"""Tubes of the kept queries: the reference upsamples, thresholds, then encodes."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tmt_vis.models.decoding import decode_tubes
+from tmt_vis.ops import mask_logits
+from tmt_vis.structures import ClipDataSample, encode_tubes
+
+SIZES = dict(batch_input_shape=(32, 64), img_shape=(27, 61), ori_shape=(37, 83))
+
+
+@pytest.mark.parametrize("num_frames", [1, 5])
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_tubes_are_those_of_the_upsampled_masks(num_frames, per_frame):
+    torch.manual_seed(0)
+    embeds, features = torch.randn(3, 8), torch.randn(num_frames, 8, 8, 16)
+    features[:, :, 4:] = 0  # also masks whose first or last pixels are the object's
+    logits = mask_logits(embeds[None], features[None])[0]
+    logits = F.interpolate(logits, size=(32, 64), mode="bilinear")[..., :27, :61]
+    masks = F.interpolate(logits, size=(37, 83), mode="bilinear") > 0
+    if per_frame:
+        embeds = embeds.repeat(num_frames, 1, 1)
+    tubes = decode_tubes(embeds, features, ClipDataSample(metainfo=SIZES))
+    assert tubes == encode_tubes(masks.numpy())
+
+
+def test_no_query_gives_no_tube():
+    sample = ClipDataSample(metainfo=SIZES)
+    assert decode_tubes(torch.zeros(0, 8), torch.zeros(2, 8, 8, 16), sample) == []
