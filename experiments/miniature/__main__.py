@@ -144,7 +144,7 @@ def draw_all(results: Results, folder: Path) -> None:
         folder: of the pictures.
     """
     figures.draw_table3(results, folder / "table3.png")
-    for name in ("diagnosis", "design", "table4", "table6", "table12"):
+    for name in ("diagnosis", "table4", "table6", "table12"):
         figures.draw_settings(results, TABLES[name], folder / f"{name}.png")
     figures.draw_losses(results, TABLES["diagnosis"], folder / "losses.png")
     compiling = [s for s in TABLES["diagnosis"] if not s.method.startswith("m2f")]

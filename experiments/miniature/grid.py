@@ -20,7 +20,11 @@ _NO_TAXONOMY = {
     "model.head.injection": None,
 }
 _RATIOS = "train_dataloader.sampler.ratios."
-_TEXT_CLASSIFIER = {"model.head.classifier.type": "TextSimilarityClassifier"}
+_TEXT_CLASSIFIER = {
+    "model.head.classifier.type": "TextSimilarityClassifier",
+    # Its similarities are in range from the start.
+    "optim_wrapper.paramwise_cfg.custom_keys": {"head.cls_embed": dict(lr_mult=1.0)},
+}
 _TEXT_WITHOUT_TAXONOMY = {
     "model.head.compilation": None,
     "model.head.injection": None,
@@ -94,6 +98,7 @@ METHODS: dict[str, Options] = {
     "tmt-paper-oracle": {"model.head.type": "OracleTMTVISHead"},
     # Table 12 with a classifier that can name what it never saw.
     "m2f-text": _TEXT_WITHOUT_TAXONOMY,
+    "m2f-random-text": {**_TEXT_WITHOUT_TAXONOMY, **_HASH_ENCODER},
     "tmt-text": {**_BEST, **_TEXT_CLASSIFIER},
 }
 
@@ -133,15 +138,13 @@ TABLES: dict[str, tuple[Setting, ...]] = {
     "diagnosis": _all_three(
         "m2f",
         "m2f-restricted",
-        "tmt",
+        "m2f-random-text",
+        "m2f-text",
         "tmt-paper",
-        "tmt-oracle",
+        "tmt",
+        "tmt-text",
         "tmt-random-text",
-        "tmt-unrestricted",
-        "tmt-no-loss",
-        "tmt-injection-loss",
-        "tmt-first-layer",
-        "tmt-unified",
+        "tmt-oracle",
     ),
     "table4": tuple(
         Setting(method, mix)
@@ -149,6 +152,13 @@ TABLES: dict[str, tuple[Setting, ...]] = {
         for method in _COMPONENTS
     ),
     "table3": tuple(Setting(m, mix) for mix in _mixes() for m in ("m2f", "tmt")),
+    "switches": _all_three(
+        "tmt",
+        "tmt-unrestricted",
+        "tmt-injection-loss",
+        "tmt-first-layer",
+        "tmt-unified",
+    ),
     "design": _all_three(
         "tmt-paper",
         "tmt-paper-standard-text",

@@ -239,9 +239,7 @@ def cost(results: Results) -> str:
 def _plain(name: str) -> Callable[[Results], str]:
     def build(results: Results) -> str:
         settings = TABLES[name]
-        reference = Setting("m2f") if Setting("m2f") in settings else settings[0]
-        if name.startswith("table"):
-            reference = Setting("tmt")
+        reference = Setting("m2f") if Setting("m2f") in settings else Setting("tmt")
         return comparison(results, settings, reference)
 
     return build
