@@ -31,7 +31,7 @@ _TEXT_WITHOUT_TAXONOMY = {
     **_TEXT_CLASSIFIER,
 }
 # The preset `best` (configs/_base_/models/taxonomy_modules_best.py), part by part.
-_STANDARD_TEXT = {"model.head.compilation.standardise_text": True}
+_UNIT_TEXT = {"model.head.compilation.unit_variance_text": True}
 # The mean over a label space divides the gradient of a category by 25 to 81.
 _STRONG_COMPILATION = {"model.head.criterion.loss_weights.comp": 20.0}
 # TIM leaves warm-started queries as they are until it has learned something.
@@ -39,8 +39,8 @@ _IDENTITY_START = {
     "model.head.injection.layer.norm_first": True,
     "model.head.injection.layer.layer_scale": 0.0,
 }
-_BEST = {**_STANDARD_TEXT, **_STRONG_COMPILATION, **_IDENTITY_START}
-_WITHOUT_TIM = {**_STANDARD_TEXT, **_STRONG_COMPILATION}
+_BEST = {**_UNIT_TEXT, **_STRONG_COMPILATION, **_IDENTITY_START}
+_WITHOUT_TIM = {**_UNIT_TEXT, **_STRONG_COMPILATION}
 _HASH_ENCODER = {
     "model.head.text_embeddings.encoder": dict(type="HashTextEncoder", _delete_=True)
 }
@@ -92,7 +92,7 @@ METHODS: dict[str, Options] = {
     "tmt-unified": _best(vocab_mode__train="unified", vocab_mode__test="unified"),
     "tmt-oracle": _best(type="OracleTMTVISHead"),
     # From `paper` to `best`, one change at a time.
-    "tmt-paper-standard-text": _STANDARD_TEXT,
+    "tmt-paper-unit-text": _UNIT_TEXT,
     "tmt-paper-strong-compilation": _STRONG_COMPILATION,
     "tmt-paper-identity-start": _IDENTITY_START,
     "tmt-paper-oracle": {"model.head.type": "OracleTMTVISHead"},
@@ -161,7 +161,7 @@ TABLES: dict[str, tuple[Setting, ...]] = {
     ),
     "design": _all_three(
         "tmt-paper",
-        "tmt-paper-standard-text",
+        "tmt-paper-unit-text",
         "tmt-paper-strong-compilation",
         "tmt-paper-identity-start",
         "tmt",

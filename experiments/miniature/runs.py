@@ -89,10 +89,25 @@ def make_config(setting: Setting, *, tuning: bool = False) -> Config:
     for name in set(DATASETS) - set(setting.train_sets):
         cfg.train_dataloader.dataset.datasets[name] = None
         cfg.train_dataloader.sampler.ratios[name] = None
+    _share_iterations(cfg, setting)
     if cfg.model.head.type == "OracleTMTVISHead":
         metrics = cfg.val_evaluator.metrics
         cfg.model.head.ann_files = {n: metrics[n].ann_file for n in DATASETS}
     return cfg
+
+
+def _share_iterations(cfg: Config, setting: Setting) -> None:
+    """Give a dataset as many clips in every mix as among all three.
+
+    With one budget for all mixes, a dataset would lose clips to those that join it,
+    which is another question than whether they disturb it.
+    """
+    ratios = _read(CONFIG)["train_dataloader"]["sampler"]["ratios"]
+    share = sum(ratios[n] for n in setting.train_sets) / sum(ratios.values())
+    count = round(cfg.train_cfg.max_iters * share)
+    cfg.train_cfg.update(max_iters=count, val_interval=count)
+    cfg.param_scheduler[-1].end = count
+    cfg.default_hooks.checkpoint.interval = count
 
 
 def make_run(setting: Setting, seed: int, root: Path, *, tuning: bool = False) -> Run:

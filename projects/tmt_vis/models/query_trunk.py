@@ -135,7 +135,6 @@ class QueryTrunk(BaseModule):
         self.vocabulary.check_text()
         tcm = dict(compilation, channels=width, text_dim=self.vocabulary.text_dim)
         self.tcm = MODELS.build(tcm)
-        self.tcm.fit_text(self.vocabulary.spoken_embeddings)
         self.tim = TaxonomyInjectionModule(
             num_decoder_layers=len(self.transformer_decoder.layers),
             channels=width,

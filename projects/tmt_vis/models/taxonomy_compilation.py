@@ -126,36 +126,6 @@ def _mask_feature(features: ClipFeatures, layer: int) -> _Keys:
     return _Keys(tokens, None)
 
 
-class TextStandardisation(nn.Module):
-    """Take out of text embeddings what all categories have in common.
-
-    Embeddings of one prompt with different nouns are nearly parallel, so that the
-    adapter starts with K nearly equal categories. Subtracting the mean of the joint
-    taxonomy (Mu and Viswanath, "All-but-the-Top", ICLR 2018) and giving the elements a
-    variance of one leaves what tells them apart. Mean and factor are those of the
-    categories trained on and belong to the checkpoint.
-
-    Args:
-        text_dim: width ``D``.
-    """
-
-    def __init__(self, text_dim: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(text_dim))
-        self.register_buffer("scale", torch.ones(()))
-
-    def fit(self, text: Tensor) -> None:
-        """Take mean and factor from ``(K, D)`` embeddings."""
-        self.mean = text.mean(0)
-        # A single category has nothing that tells it apart: zero, whatever the factor.
-        deviation = (text - self.mean).square().mean().sqrt().clamp(min=1e-6)
-        self.scale = deviation.reciprocal()
-
-    def forward(self, text: Tensor) -> Tensor:
-        """Standardise ``(K, D)`` embeddings."""
-        return (text - self.mean) * self.scale
-
-
 FEATURE_SOURCES: dict[str, Callable[[ClipFeatures, int], _Keys]] = {
     "memory_rr": _memory_round_robin,
     "memory_all": _memory_all,
@@ -184,8 +154,11 @@ class TaxonomyCompilationModule(nn.Module):
             ``FEATURE_SOURCES``; ``mask_feature`` is what the released code uses.
         score_supervision: see :class:`ScoreSupervision`.
         prior: initial probability of a category to be in a clip.
-        standardise_text: see :class:`TextStandardisation`. The paper does not say; on
-            sprites, TCM stayed blind to the clip without it (docs/findings.md).
+        unit_variance_text: multiply the text embeddings by ``sqrt(D)``. They are unit
+            vectors, whose elements are far below what the adapter's initialisation
+            expects: E1 starts near zero and all categories look alike. The paper does
+            not say; on sprites, TCM stayed blind to the clip without it
+            (docs/findings.md).
         num_heads: attention heads.
         ffn_channels: hidden width of the FFNs.
 
@@ -205,7 +178,7 @@ class TaxonomyCompilationModule(nn.Module):
         features: str = "memory_rr",
         score_supervision: str = "bce",
         prior: float = 0.02,
-        standardise_text: bool = False,
+        unit_variance_text: bool = False,
         num_heads: int = 8,
         ffn_channels: int = 2048,
     ) -> None:
@@ -223,7 +196,7 @@ class TaxonomyCompilationModule(nn.Module):
         self.num_layers = num_layers
         self.score_supervision = ScoreSupervision(score_supervision)
         self._keys = FEATURE_SOURCES[features]
-        self.standardise = TextStandardisation(text_dim) if standardise_text else None
+        self.text_factor = math.sqrt(text_dim) if unit_variance_text else 1.0
         self.adapter = nn.Sequential(
             nn.Linear(text_dim, adapter_dim),
             nn.ReLU(inplace=True),
@@ -247,15 +220,6 @@ class TaxonomyCompilationModule(nn.Module):
             self.score.requires_grad_(False)
             self.score_bias.requires_grad_(False)
 
-    def fit_text(self, text: Tensor) -> None:
-        """Adapt to the embeddings of the categories to be trained on.
-
-        Args:
-            text: ``(K, D)`` of the categories that have a text.
-        """
-        if self.standardise is not None:
-            self.standardise.fit(text)
-
     def forward(
         self, text: Tensor, features: ClipFeatures, class_keep: Tensor
     ) -> CompiledTaxonomy:
@@ -271,9 +235,7 @@ class TaxonomyCompilationModule(nn.Module):
             The compiled taxonomy.
         """
         self._check_width(text)
-        if self.standardise is not None:
-            text = self.standardise(text)
-        adapted = self.adapter(text)  # E1
+        adapted = self.adapter(text * self.text_factor)  # E1
         embeddings = adapted.expand(len(class_keep), -1, -1)
         for index in range(self.num_layers):
             keys = self._keys(features, index)

@@ -67,12 +67,6 @@ class UnionVocabulary(nn.Module):
             )
         return self.text_embeddings.shape[1]
 
-    @property
-    def spoken_embeddings(self) -> Tensor:
-        """``(K', D)`` embeddings of the categories that have a text."""
-        # From the taxonomy, not the buffers: those may be on the meta device.
-        return self.text_embeddings[np.flatnonzero(self.taxonomy.has_text)]
-
     def check_text(self) -> None:
         """Refuse label spaces from which TCM could compile nothing.
 

@@ -61,6 +61,11 @@ def test_scores_that_are_priors():
     assert summary.curve.tolist() == summary.mean_curve.tolist()
 
 
+def test_a_record_without_a_ranked_category_is_refused():
+    with pytest.raises(ValueError, match="a category that was ranked for each of its"):
+        summarise_taxonomy(record(SEEING, SHOWN, without_text=[0, 1, 2]))
+
+
 def test_tables():
     summary = summarise_taxonomy(record(SEEING, SHOWN, num_compiled=2))
     rows = summary.video_table().splitlines()

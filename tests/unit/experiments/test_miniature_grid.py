@@ -35,8 +35,21 @@ def test_every_method_builds(method, monkeypatch):
     head = MODELS.build(cfg.model.head)
     assert (head.tcm is None) == method.startswith("m2f")
     if not method.startswith(("m2f", "tmt-paper")):
-        assert head.tcm.standardise is not None
+        assert head.tcm.text_factor > 1
     assert head.label_space_mask == (method not in ("m2f", "tmt-unrestricted"))
+
+
+def test_a_dataset_gets_as_many_clips_in_every_mix():
+    clips = {}
+    for sets in (("ytvis19",), ("ytvis19", "ovis"), DATASETS):
+        cfg = runs.make_config(Setting("tmt", sets))
+        ratios = [r for r in cfg.train_dataloader.sampler.ratios.values() if r]
+        count = cfg.train_cfg.max_iters
+        clips[sets] = count / sum(ratios)
+        assert cfg.param_scheduler[-1].end == cfg.train_cfg.val_interval == count
+    assert list(clips.values()) == pytest.approx([500 / 2.75] * 3, rel=2e-3)
+    # Another ratio is another share of the same budget.
+    assert runs.make_config(Setting("tmt-ratio-1-1-1")).train_cfg.max_iters == 500
 
 
 def test_the_folder_of_a_run_knows_its_recipe(tmp_path, monkeypatch):

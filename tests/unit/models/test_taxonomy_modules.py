@@ -96,40 +96,17 @@ def test_the_prior_is_the_initial_score():
     assert bias.sigmoid().item() == pytest.approx(0.02)
 
 
-def test_standardised_text_is_what_tells_categories_apart():
-    """A direction that all categories share changes nothing, nor does their length."""
+def test_text_of_unit_variance_starts_with_categories_that_differ():
+    """Unit vectors times sqrt(D): Eq. 2 of larger inputs, and E1 that tells them apart."""
     text, features = _text(), _features()
-    shared = torch.randn(TEXT, generator=torch.Generator().manual_seed(2))
     keep = torch.ones(2, CATEGORIES, dtype=torch.bool)
-    scores = []
-    for rows in (text, 0.1 * text + shared):
-        tcm = _tcm(standardise_text=True)
-        tcm.fit_text(rows)
-        standard = tcm.standardise(rows)
-        torch.testing.assert_close(
-            standard.mean(0), torch.zeros(TEXT), atol=1e-5, rtol=0
-        )
-        assert standard.square().mean().item() == pytest.approx(1, abs=1e-4)
-        scores.append(tcm(rows, features, keep).score_logits)
-    torch.testing.assert_close(scores[0], scores[1], atol=1e-4, rtol=1e-4)
-    plain = _tcm()(text, features, keep).score_logits
-    assert not torch.allclose(scores[0], plain, atol=1e-2)
-
-
-def test_standardisation_is_that_of_the_training_vocabulary():
-    """Categories given at test time are measured by those that were trained."""
-    trained, later = _tcm(standardise_text=True), _tcm(standardise_text=True)
-    trained.fit_text(_text())
-    later.fit_text(_text(seed=5))
-    later.load_state_dict(trained.state_dict())
-    torch.testing.assert_close(later.standardise.mean, _text().mean(0))
-    assert not any(name.startswith("standardise") for name in _tcm().state_dict())
-
-
-def test_standardisation_of_one_category_is_zero():
-    tcm = _tcm(standardise_text=True)
-    tcm.fit_text(_text()[:1])
-    assert tcm.standardise(_text()[:1]).abs().max() == 0
+    factor = math.sqrt(TEXT)
+    assert (factor * text).square().mean().item() == pytest.approx(1)
+    plain, scaled = _tcm(), _tcm(unit_variance_text=True)
+    expected = plain(factor * text, features, keep).score_logits
+    torch.testing.assert_close(scaled(text, features, keep).score_logits, expected)
+    assert not torch.allclose(plain(text, features, keep).score_logits, expected)
+    assert scaled.state_dict().keys() == plain.state_dict().keys()
 
 
 def test_only_the_given_categories_are_compiled():

@@ -57,7 +57,7 @@ VARIANTS = {
     "paper": {},
     "baseline": dict(taxonomy_modules=False),
     "gate": dict(compilation=dict(score_supervision="gate")),
-    "standardised": dict(compilation=dict(standardise_text=True)),
+    "unit variance": dict(compilation=dict(unit_variance_text=True)),
     "none": dict(compilation=dict(score_supervision="none")),
     "no taxonomy loss": dict(criterion=dict(taxonomy_loss=dict(enabled=False))),
     "extra": dict(criterion=dict(taxonomy_loss=dict(target="extra"))),

@@ -151,8 +151,17 @@ def summarise_taxonomy(record: TaxonomyRecord) -> TaxonomySummary:
 
     Args:
         record: Of one dataset. Without annotations, everything that needs them is NaN.
+
+    Raises:
+        ValueError: If no category was ranked for every video.
     """
     slots = np.flatnonzero((record.ranks >= 0).all(axis=0))
+    if not slots.size:
+        raise ValueError(
+            f"a taxonomy record needs a category that was ranked for each of its videos; "
+            f"that of {record.dataset!r} has none among {len(record.categories)}: let "
+            "TCM rank the whole label space of every video"
+        )
     scores, compiled = record.scores[:, slots], record.compiled[:, slots]
     clipped = scores.clip(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     logits = np.log(clipped / (1 - clipped))
