@@ -1,8 +1,9 @@
-# make venv | test | demo | compare | bench | lint
+# make venv | test | demo | compare | findings | bench | lint
 #
 #   make test                     the default suite, in .venv (created when missing)
 #   make test VENV=               the same in the environment that is already active
 #   make compare                  naive joint training against TMT-VIS, in miniature
+#   make findings                 every run of docs/findings.md, and its tables: hours
 #   make bench                    compare with mmdet, and renew docs/performance.md
 #   make demo DEMO_ARGS="..."     tools/demo.py with these arguments
 #   make venv PYTHON=python3.12   choose the interpreter (3.10 to 3.12)
@@ -33,7 +34,7 @@ export MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_ MALLOC_TOP_PAD_
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test demo compare bench lint
+.PHONY: help venv test demo compare findings bench lint
 
 help:
 	@awk '/^#/ { sub(/^# ?/, ""); print; next } { exit }' Makefile
@@ -50,7 +51,7 @@ $(VENV)/.tmt_vis.stamp: setup.cfg pyproject.toml $(wildcard requirements/*.txt) 
 	@$(PIP_INSTALL) --no-deps --no-build-isolation ./projects/mmcv_ext -e .
 	@touch $@
 
-# Two processes: 2,577 tests took 73 s on two cores.
+# Two processes: benchmarks/suite_tests.py has the duration.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 test: export OMP_NUM_THREADS ?= 1
 test: $(STAMP)
@@ -64,6 +65,11 @@ demo: $(STAMP)
 
 compare: $(STAMP)
 	@$(PY) -m experiments.miniature compare
+
+# Every run of docs/findings.md that is missing in work_dirs: two hours on two cores.
+findings: $(STAMP)
+	@$(PY) -m experiments.miniature run --seeds 3
+	@$(PY) -m experiments.miniature report --seeds 3 --docs docs/findings.md
 
 # Every result is kept as soon as it is there; BENCH_ARGS="eval/tube_iou" renews one.
 bench: $(STAMP)

@@ -47,6 +47,12 @@ PRESETS = {
         "injection": None,
         "label_space_mask": False,
     },
+    _preset("tmt-vis-best"): {
+        "compilation.unit_variance_text": True,
+        "criterion.loss_weights.comp": 20.0,
+        "injection.layer.norm_first": True,
+        "injection.layer.layer_scale": 0.0,
+    },
     ABLATIONS + f"tmt-vis-unified_r50{SCHEDULE_AND_MIX}": {
         "vocab_mode.train": "unified"
     },

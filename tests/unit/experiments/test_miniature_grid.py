@@ -1,9 +1,11 @@
 """The grid of the miniature experiment: every method is a config that builds."""
 
 import math
+from pathlib import Path
 
 import pytest
 from mmdet.registry import MODELS
+from mmengine.config import Config
 
 from experiments.miniature import runs
 from experiments.miniature.grid import DATASETS, METHODS, TABLES, Setting, settings_of
@@ -125,3 +127,20 @@ def test_tables_pair_methods_by_seed():
         "| duck | 3 | – | 50.0 | 20.0 ± 10.0 | 23.0 ± 11.0 | – | -38.0"
     )
     assert markdown(["a"], [["1"]]) == "| a |\n| --- |\n| 1 |"
+
+
+def test_tmt_is_the_preset_best_and_tmt_paper_the_preset_paper():
+    folder = Path(__file__).parents[3] / "configs/tmt_vis"
+    name = "_r50_8xb2-16k_ytvis19-ovis-uvo.py"
+    for preset, method in (("tmt-vis", "tmt-paper"), ("tmt-vis-best", "tmt")):
+        full = Config.fromfile(folder / f"{preset}{name}").model.head
+        head = runs.make_config(Setting(method)).model.head
+        for key in ("unit_variance_text", "num_taxonomy", "score_supervision"):
+            assert head.compilation.get(key) == full.compilation.get(key), key
+        for key in ("norm_first", "layer_scale"):
+            assert head.injection.layer.get(key) == full.injection.layer.get(key), key
+        assert head.injection.layers == full.injection.layers
+        weights = [
+            h.criterion.get("loss_weights", {}).get("comp") for h in (head, full)
+        ]
+        assert weights[0] == weights[1]

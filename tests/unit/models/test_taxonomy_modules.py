@@ -97,7 +97,7 @@ def test_the_prior_is_the_initial_score():
 
 
 def test_text_of_unit_variance_starts_with_categories_that_differ():
-    """Unit vectors times sqrt(D): Eq. 2 of larger inputs, and E1 that tells them apart."""
+    """Unit vectors times sqrt(D): Eq. 2 of inputs as large as Xavier expects."""
     text, features = _text(), _features()
     keep = torch.ones(2, CATEGORIES, dtype=torch.bool)
     factor = math.sqrt(TEXT)

@@ -158,9 +158,9 @@ def summarise_taxonomy(record: TaxonomyRecord) -> TaxonomySummary:
     slots = np.flatnonzero((record.ranks >= 0).all(axis=0))
     if not slots.size:
         raise ValueError(
-            f"a taxonomy record needs a category that was ranked for each of its videos; "
-            f"that of {record.dataset!r} has none among {len(record.categories)}: let "
-            "TCM rank the whole label space of every video"
+            "a taxonomy record needs a category that was ranked for each of its "
+            f"videos; that of {record.dataset!r} has none among "
+            f"{len(record.categories)}: let TCM rank the whole label space of each"
         )
     scores, compiled = record.scores[:, slots], record.compiled[:, slots]
     clipped = scores.clip(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
