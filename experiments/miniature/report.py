@@ -58,6 +58,20 @@ class Results:
             for seed, report in self.reports.get(setting, {}).items()
         }
 
+    def variant(self, setting: Setting, *path: str) -> dict[int, float]:
+        """Return mean AP in percent of predictions that were changed, seed -> value.
+
+        Args:
+            setting: of the runs.
+            path: where a dataset's report keeps their summary.
+        """
+        out = {}
+        for seed, report in self.reports.get(setting, {}).items():
+            values = [_at(report["datasets"][name], path) for name in DATASETS]
+            if all(values):
+                out[seed] = sum(100 * v["AP"] for v in values) / len(values)
+        return out
+
     def category(self, setting: Setting, dataset: str, name: str) -> dict[int, float]:
         """Return the AP of one category in percent, seed -> value."""
         out = {}
@@ -68,6 +82,12 @@ class Results:
                 100 * values[0] if values and values[0] is not None else math.nan
             )
         return out
+
+
+def _at(report: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        report = (report or {}).get(key)
+    return report
 
 
 def _percent(report: dict[str, Any], dataset: str, name: str) -> float:
@@ -222,6 +242,26 @@ def _compilation_cells(facts: Mapping[int, dict[str, Any]]) -> list[str]:
     return cells
 
 
+def headroom(results: Results) -> str:
+    """What knowing the categories of a video would be worth, and what TCM's are."""
+    header = ["method", "seeds", "mean AP", "told what is shown", "gain"]
+    header += ["scores x sqrt(S)", "gain"]
+    rows = []
+    for setting in TABLES["diagnosis"]:
+        plain = results.metric(setting, "mean")
+        told = results.variant(setting, "shown_only")
+        by_tcm = results.variant(setting, "taxonomy", "weighted")
+        if not told:
+            continue
+        row = [setting.method, str(len(told))]
+        row.append(format_spread(spread(plain)))
+        for values in (told, by_tcm):
+            row.append(format_spread(spread(values)))
+            row.append(format_difference(paired_difference(values, plain)))
+        rows.append(row)
+    return markdown(header, rows)
+
+
 def _all_reports(results: Results) -> Iterator[dict[str, Any]]:
     for by_seed in results.reports.values():
         yield from by_seed.values()
@@ -270,4 +310,5 @@ BUILDERS: dict[str, Callable[[Results], str]] = {
     "table11": table11,
     "table12": table12,
     "compilation": compilation,
+    "headroom": headroom,
 }

@@ -11,25 +11,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from tmt_vis.engine.atomic_files import write_atomically
-from tmt_vis.evaluation import (
-    class_rows,
-    evaluate_tubes,
-    load_annotations,
-    read_results,
-    without_nan,
-)
-from tmt_vis.evaluation.analysis import summarise_taxonomy
-from tmt_vis.evaluation.taxonomy_record import TaxonomyRecord
-from tmt_vis.taxonomy import LabelSpace
 
 from . import oracle  # noqa: F401  registers its head
+from .outcome import evaluate_run, taxonomy_file
 from .probe import RANKS
 
 CURVES = (
@@ -59,11 +49,11 @@ def run(folder: Path) -> None:
     start, start_cpu = time.monotonic(), time.process_time()
     metrics = cfg.val_evaluator["metrics"] if cfg.val_evaluator else {}
     for name, metric in metrics.items():
-        metric["taxonomy_file"] = str(folder / f"{name}.taxonomy.json")
+        metric["taxonomy_file"] = str(taxonomy_file(folder, name))
     runner = Runner.from_cfg(cfg)
     runner.train()
     report = {
-        "datasets": {name: _evaluate(name, metrics[name]) for name in metrics},
+        "datasets": {n: evaluate_run(folder, n, metrics[n]) for n in metrics},
         "curves": _curves(folder),
         "seconds": time.monotonic() - start,
         "cpu_seconds": time.process_time() - start_cpu,
@@ -80,38 +70,6 @@ def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     result = subprocess.run(command, capture_output=True, text=True)
     return result.stdout.strip() or "unknown"
-
-
-def _evaluate(name: str, metric: dict) -> dict[str, Any]:
-    """Evaluate the result file that the last validation wrote."""
-    space = LabelSpace.load(metric.get("label_space", name))
-    annotations = load_annotations(metric["ann_file"], label_space=space)
-    results = metric["outfile_prefix"] + ".results.json"
-    table = evaluate_tubes(
-        annotations.ground_truth,
-        read_results(results, annotations),
-        num_slots=len(space),
-    )
-    rows = [row for row in class_rows(table, space.names) if row["num_objects"]]
-    return {
-        "summary": without_nan(table.summary()),
-        "categories": [without_nan(row) for row in rows],
-        "taxonomy": _compilation(Path(metric["taxonomy_file"])),
-    }
-
-
-def _compilation(file: Path) -> dict[str, Any] | None:
-    """Say what TCM knew of the test videos; None without TCM."""
-    if not file.is_file():
-        return None
-    summary = summarise_taxonomy(TaxonomyRecord.load(file))
-    curves = (summary.curve, summary.mean_curve, summary.frequency_curve)
-    names = ("recall_at", "recall_at_of_mean_ranking", "recall_at_of_frequency_ranking")
-    parts = {
-        name: curve[: max(RANKS)].tolist()
-        for name, curve in zip(names, curves, strict=True)
-    }
-    return without_nan(summary.numbers()) | parts
 
 
 def _curves(folder: Path) -> dict[str, list]:
