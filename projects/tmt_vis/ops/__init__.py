@@ -4,6 +4,7 @@ from .deform_sampling import deform_attention, deform_attention_reference
 from .level_layout import LevelLayout
 from .mask_logits import decode_masks, mask_logits, resize_clip
 from .masked_attention import (
+    CAN_ATTEND_IN_PARTS,
     attend_in_parts,
     keep_from_mask_logits,
     masked_attention,
@@ -18,6 +19,7 @@ from .point_sampling import (
 )
 
 __all__ = [
+    "CAN_ATTEND_IN_PARTS",
     "LevelLayout",
     "PointSampler",
     "attend_in_parts",

@@ -6,6 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Not public: torch 2.12 has it, and another version may not.
+_ON_CPU = "_scaled_dot_product_flash_attention_for_cpu"
+CAN_ATTEND_IN_PARTS = hasattr(torch.ops.aten, _ON_CPU)
+
 
 def masked_attention(
     query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None = None
@@ -61,9 +65,8 @@ def attend_in_parts(
     for key, value, keep in parts:
         bias = keep if keep is None else _additive(keep, query.dtype).unsqueeze(1)
         # What F.scaled_dot_product_attention calls, which drops the log-sum-exp.
-        out, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            query, key, value, attn_mask=bias
-        )
+        attend = getattr(torch.ops.aten, _ON_CPU)
+        out, log_sum = attend(query, key, value, attn_mask=bias)
         if keep is not None:  # the log-sum-exp of an empty row is 0
             empty = ~keep.any(-1).unsqueeze(1)
             log_sum = log_sum.masked_fill(empty, float("-inf"))
@@ -104,6 +107,7 @@ def keep_from_mask_logits(mask_logits: Tensor) -> Tensor:
 
 
 __all__ = [
+    "CAN_ATTEND_IN_PARTS",
     "attend_in_parts",
     "keep_from_mask_logits",
     "masked_attention",

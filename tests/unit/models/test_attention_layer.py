@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tmt_vis.models.layers import Attention
+from tmt_vis.models.layers import Attention, attention
 from tmt_vis.ops import attend_in_parts
 
 
@@ -27,3 +27,12 @@ def test_long_keys_are_projected_in_parts(monkeypatch, with_keep, with_pos):
         parts = layer(query, key, value, **options)
     assert [key.shape[2] for key, _, _ in calls] == [4, 4, 3]
     torch.testing.assert_close(parts, whole)
+
+
+def test_another_torch_attends_to_all_keys_at_once(monkeypatch):
+    monkeypatch.setattr(attention, "CAN_ATTEND_IN_PARTS", False)
+    monkeypatch.setattr(attention, "attend_in_parts", None)
+    layer = Attention(16, 2).eval()
+    keys = torch.randn(1, attention._KEYS_AT_ONCE + 1, 16)
+    with torch.no_grad():
+        assert layer(torch.randn(1, 3, 16), keys, keys).shape == (1, 3, 16)

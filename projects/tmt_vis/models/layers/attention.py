@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks.transformer import FFN
 from torch import Tensor, nn
 
-from tmt_vis.ops import attend_in_parts, masked_attention
+from tmt_vis.ops import CAN_ATTEND_IN_PARTS, attend_in_parts, masked_attention
 
 # A part stays in the cache and is all of the projected keys that is in memory: 138,240
 # keys of 36 frames take 56 instead of 375 MB and 0.9 of the time (one thread; 2,048
@@ -60,7 +60,8 @@ class Attention(nn.Module):
         to_query, *to_memory = zip(weights, biases, strict=True)
         q = self._split_heads(F.linear(_plus(query, query_pos), *to_query))
         memory = key, value, key_pos, keep
-        if key.is_cpu and key.shape[1] > _KEYS_AT_ONCE and not torch.is_grad_enabled():
+        many = key.is_cpu and key.shape[1] > _KEYS_AT_ONCE
+        if many and CAN_ATTEND_IN_PARTS and not torch.is_grad_enabled():
             parts = (self._project(to_memory, *part) for part in _parts(*memory))
             attended = attend_in_parts(q, parts)
         else:
