@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .grid import TABLES, Setting
+from .grid import DATASETS, TABLES, Setting
 from .probe import RANKS
 from .report import COLUMNS, SHORT, Results
 
@@ -67,13 +67,14 @@ def draw_table3(results: Results, path: Path) -> None:
                 axis.bar(x, np.mean(values), 0.28, color=colour, alpha=0.55)
                 axis.plot([x] * len(values), values, ".", color=colour, ms=5)
         axis.set_xticks(range(len(mixes)), [Setting("tmt", m).letters for m in mixes])
-        axis.set_title(f"tested on {SHORT[column]}", fontsize=10)
+        tested = SHORT[column] if column in DATASETS else "all, mean"
+        axis.set_title(f"tested on {tested}", fontsize=10)
         axis.grid(axis="y", alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("AP")
     for method, name in (("m2f", "Mask2Former-VIS, naive"), ("tmt", "TMT-VIS")):
         axes[0].bar(0, 0, color=COLOURS[method], alpha=0.55, label=name)
-    axes[0].legend(fontsize=8, frameon=False)
+    figure.legend(fontsize=8, frameon=False, loc="outside upper right", ncols=2)
     figure.supxlabel("trained on (Y = YTVIS19, O = OVIS, U = UVO); dot = seed")
     _save(figure, path)
 
@@ -108,6 +109,7 @@ def draw_recall(results: Results, settings: Sequence[Setting], path: Path) -> No
     figure, axes = plt.subplots(
         1, len(RANKS), figsize=(11, 3), sharey=True, layout="constrained"
     )
+    settings = [s for s in settings if "oracle" not in s.method]  # ranks few
     for axis, count in zip(axes, RANKS, strict=True):
         for setting in settings:
             _draw_curve(axis, results, setting, f"recall@{count}")
@@ -115,8 +117,9 @@ def draw_recall(results: Results, settings: Sequence[Setting], path: Path) -> No
         style = dict(color="black", linestyle="--", linewidth=1)
         _draw_curve(axis, results, settings[0], prior, "by frequency", **style)
         axis.set_title(f"recall@{count}", fontsize=10)
-        axis.set_ylim(0, 1)
-    axes[0].legend(fontsize=8, frameon=False)
+        axis.set_ylim(0, 1.02)
+    lines, labels = axes[0].get_legend_handles_labels()
+    figure.legend(lines, labels, fontsize=8, frameon=False, loc="outside right center")
     _save(figure, path)
 
 

@@ -41,9 +41,9 @@ def keep(runs: Iterable[Run], path: Path) -> int:
 
 
 def _rounded(value: Any) -> Any:
-    """Round to four digits: AP to a hundredth of a percent point."""
+    """Round to six digits: fewer change the last digit of the tables."""
     if isinstance(value, float):
-        return float(f"{value:.4g}")
+        return float(f"{value:.6g}")
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -120,8 +120,8 @@ def test_kept_results_stand_in_for_runs_that_are_gone(runs, tmp_path):
     assert keep(todo, file) == 2
     kept = read_kept(file)
     assert kept[todo[0].key]["datasets"]["ovis"] == {
-        "summary": {"AP": 0.3333, "n": 7},
-        "rows": [0.6667],
+        "summary": {"AP": 0.333333, "n": 7},
+        "rows": [0.666667],
     }
     # A run of one's own counts before a kept one; another recipe has another key.
     todo[1].metrics_file.write_text(json.dumps(dict(datasets={}, own=True)))
