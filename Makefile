@@ -66,7 +66,7 @@ demo: $(STAMP)
 compare: $(STAMP)
 	@$(PY) -m experiments.miniature compare
 
-# Every run of docs/findings.md that is missing in work_dirs: two hours on two cores.
+# Every run of docs/findings.md that is missing in work_dirs: hours on two cores.
 findings: $(STAMP)
 	@$(PY) -m experiments.miniature run --seeds 3
 	@$(PY) -m experiments.miniature report --seeds 3 --docs docs/findings.md

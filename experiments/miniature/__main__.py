@@ -11,6 +11,7 @@ interrupted goes on.
 import argparse
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -130,10 +131,24 @@ def write_report(args: argparse.Namespace) -> int:
     draw_all(results, out)
     if args.docs is not None:
         renew_blocks(args.docs, blocks)
-        draw_all(results, args.docs.parent / "images" / "miniature")
+        copy_pictures(out, args.docs)
     print(text)
     print(f"\n{out}/tables.md and figures")
     return 0
+
+
+def copy_pictures(folder: Path, page: Path) -> None:
+    """Put the figures that a document shows where it looks for them.
+
+    Args:
+        folder: of all figures.
+        page: the document.
+    """
+    shown = re.findall(r"\((images/miniature/[\w-]+\.png)\)", page.read_text("utf-8"))
+    for name in shown:
+        target = page.parent / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / target.name, target)
 
 
 def draw_all(results: Results, folder: Path) -> None:

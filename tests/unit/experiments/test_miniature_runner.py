@@ -100,6 +100,19 @@ def test_blocks_of_a_document_are_renewed(tmp_path):
         cli.renew_blocks(page, {"x": "new"})
 
 
+def test_a_document_gets_the_figures_that_it_shows(tmp_path):
+    page, figures = tmp_path / "docs" / "page.md", tmp_path / "report"
+    page.parent.mkdir()
+    figures.mkdir()
+    for name in ("shown", "other"):
+        (figures / f"{name}.png").write_bytes(name.encode())
+    page.write_text("![a picture](images/miniature/shown.png)\n")
+    cli.copy_pictures(figures, page)
+    copied = list((page.parent / "images" / "miniature").iterdir())
+    assert [path.name for path in copied] == ["shown.png"]
+    assert copied[0].read_bytes() == b"shown"
+
+
 def test_losses_of_all_attempts_make_one_curve(tmp_path):
     from experiments.miniature.worker import _curves
 
