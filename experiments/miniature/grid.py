@@ -91,6 +91,12 @@ METHODS: dict[str, Options] = {
     "tmt-random-text": {**_BEST, **_HASH_ENCODER},
     "tmt-unified": _best(vocab_mode__train="unified", vocab_mode__test="unified"),
     "tmt-oracle": _best(type="OracleTMTVISHead"),
+    # TIM on tokens that are the same for every clip, with TCM's loss and without.
+    "tmt-learned-tokens": _best(type="LearnedTokensTMTVISHead"),
+    "tmt-learned-tokens-only": {
+        **_best(type="LearnedTokensTMTVISHead"),
+        "model.head.criterion.loss_weights.comp": 0.0,
+    },
     # From `paper` to `best`, one change at a time.
     "tmt-paper-unit-text": _UNIT_TEXT,
     "tmt-paper-strong-compilation": _STRONG_COMPILATION,
@@ -145,6 +151,8 @@ TABLES: dict[str, tuple[Setting, ...]] = {
         "tmt-text",
         "tmt-random-text",
         "tmt-oracle",
+        "tmt-learned-tokens",
+        "tmt-learned-tokens-only",
     ),
     "table4": tuple(
         Setting(method, mix)

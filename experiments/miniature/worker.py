@@ -18,7 +18,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from tmt_vis.engine.atomic_files import write_atomically
 
-from . import oracle  # noqa: F401  registers its head
+from . import learned_tokens, oracle  # noqa: F401  they register their heads
 from .outcome import evaluate_run, taxonomy_file
 from .probe import RANKS
 

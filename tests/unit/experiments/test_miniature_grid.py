@@ -7,7 +7,7 @@ import pytest
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from experiments.miniature import runs
+from experiments.miniature import learned_tokens, oracle, runs  # noqa: F401  registers
 from experiments.miniature.grid import DATASETS, METHODS, TABLES, Setting, settings_of
 from experiments.miniature.report import Results, markdown, table3, table11
 from experiments.miniature.statistics import paired_difference, spread
@@ -31,8 +31,6 @@ def test_every_method_builds(method, monkeypatch):
     assert cfg.train_dataloader.dataset.datasets.ytvis19 is None
     assert set(cfg.val_evaluator.metrics) == set(DATASETS)
     if method.endswith("oracle"):
-        from experiments.miniature import oracle
-
         monkeypatch.setattr(oracle, "_categories", lambda path: {})
     head = MODELS.build(cfg.model.head)
     assert (head.tcm is None) == method.startswith("m2f")
