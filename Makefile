@@ -68,8 +68,8 @@ compare: $(STAMP)
 
 # Every run of docs/findings.md that is missing in work_dirs: hours on two cores.
 findings: $(STAMP)
-	@$(PY) -m experiments.miniature run --seeds 3
-	@$(PY) -m experiments.miniature report --seeds 3 --docs docs/findings.md
+	@$(PY) -m experiments.miniature run
+	@$(PY) -m experiments.miniature report --docs docs/findings.md
 
 # Every result is kept as soon as it is there; BENCH_ARGS="eval/tube_iou" renews one.
 bench: $(STAMP)

@@ -21,7 +21,7 @@ def run(options: Options) -> Iterator[Row]:
     cores = os.cpu_count() or 1
     if cores < 2:
         raise Skipped("needs two cores")
-    clip = video(options, 2)
+    clip = video(options, 1)
     model, pixels = pair(options).ours, clip.pixels()
 
     def predict(threads: int) -> Callable[[], Any]:

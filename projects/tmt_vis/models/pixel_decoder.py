@@ -86,16 +86,35 @@ class ClipPixelDecoder(MSDeformAttnPixelDecoder):
         geometry = self._geometry(levels)
         outs = self._encode(levels, geometry)
         rest = feats[: self.num_input_levels - self.num_encoder_levels]
-        for index, feat in enumerate(reversed(rest)):
+        return self._mask_features(outs[-1], rest), outs[: self.num_outs]
+
+    def _mask_features(self, coarse: Tensor, feats: Sequence[Tensor]) -> Tensor:
+        """Refine the largest level down to stride 4.
+
+        Args:
+            coarse: ``(F, C, h, w)``.
+            feats: of the backbone, ``(F, C_i, H_i, W_i)``, large to small.
+        """
+        if torch.is_grad_enabled() or not coarse.is_cpu:
+            return self._refine(coarse, feats)
+        # Frame by frame, because the large maps are what most memory goes into.
+        out = None
+        for index, frame in enumerate(coarse.split(1)):
+            part = self._refine(frame, [x[index : index + 1] for x in feats])
+            if out is None:
+                out = part.new_empty((len(coarse), *part.shape[1:]))
+            out[index] = part[0]
+        return out
+
+    def _refine(self, coarse: Tensor, feats: Sequence[Tensor]) -> Tensor:
+        for index, feat in enumerate(reversed(feats)):
             lateral = self.lateral_convs[index](feat)
+            size = lateral.shape[-2:]
             coarse = F.interpolate(
-                outs[-1],
-                size=lateral.shape[-2:],
-                mode="bilinear",
-                align_corners=False,
+                coarse, size=size, mode="bilinear", align_corners=False
             )
-            outs.append(self.output_convs[index](lateral + coarse))
-        return self.mask_feature(outs[-1]), outs[: self.num_outs]
+            coarse = self.output_convs[index](lateral + coarse)
+        return self.mask_feature(coarse)
 
     def _encode(self, levels: Sequence[Tensor], geometry: _Geometry) -> list[Tensor]:
         tokens = torch.cat([x.flatten(2).transpose(1, 2) for x in levels], 1)

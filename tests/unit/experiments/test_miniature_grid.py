@@ -15,9 +15,15 @@ from experiments.miniature.statistics import paired_difference, spread
 
 def test_tables_share_settings_and_use_every_method():
     settings = settings_of(list(TABLES))
-    assert len(settings) == len(set(settings))
     assert {s.method for s in settings} == set(METHODS)
-    assert settings_of(["compare"]) == [Setting("m2f"), Setting("tmt")]
+    compared = [Setting("m2f"), Setting("tmt")]
+    assert settings_of(["compare"]) == dict.fromkeys(compared, 1)
+
+
+def test_a_setting_has_the_seeds_of_its_most_demanding_table():
+    seeds = settings_of(["compare", "causes", "table3"])
+    assert seeds[Setting("tmt")] == seeds[Setting("m2f-restricted")] == 5
+    assert seeds[Setting("tmt", ("ovis",))] == 3
 
 
 def test_an_unknown_table_is_named():

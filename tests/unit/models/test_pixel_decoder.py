@@ -64,6 +64,26 @@ def check_equal(pair, size, tolerance, dtype):
             assert (a - b).abs().max() <= tolerance * a.abs().max()
 
 
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_a_prediction_refines_frame_by_frame(pair, frames, autocast):
+    decoder = copy.deepcopy(pair[1])
+    feats = features((7, 41), frames=frames)
+    at_once = []
+    decoder.mask_feature.register_forward_hook(
+        lambda module, inputs, output: at_once.append(len(output))
+    )
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        expected, levels = decoder(feats)
+        with torch.no_grad():
+            got, same_levels = decoder(feats)
+    assert at_once == [frames] + [1] * frames
+    assert got.dtype == expected.dtype
+    torch.testing.assert_close(got, expected)
+    for a, b in zip(levels, same_levels, strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_same_weights_and_initialisation_from_the_same_seed():
     expected = build("MSDeformAttnPixelDecoder").state_dict()
     next_number = torch.rand(1)

@@ -299,7 +299,7 @@ def test_chunked_frames_give_the_same_tracks():
 
 @pytest.mark.parametrize(
     ("size", "frames"),
-    [((384, 640), 2), ((360, 640), 2), ((96, 160), 8), ((720, 1280), 1)],
+    [((384, 640), 4), ((360, 640), 4), ((96, 160), 8), ((1088, 1920), 1)],
 )
 def test_a_cpu_takes_fewer_large_frames_at_a_time(size, frames):
     model = build()

@@ -17,8 +17,8 @@ from ..clip_features import ClipFeatures, PixelFeatures
 from ..long_videos import LongVideoChoice
 
 _LONGEST_CHUNK = 8  # fewer frames keep a GPU waiting for the next launch
-# Sixteen frames of 384x640 need 1.2 GB in chunks of two, 1.8 in chunks of eight.
-_CPU_PIXELS = 2 * 384 * 640
+# TODO
+_CPU_PIXELS = 4 * 384 * 640
 _STRIDE = 32  # inputs are padded to a multiple
 
 # Where the head lies in checkpoints of mmdet's image and video Mask2Former.
