@@ -11,6 +11,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+import yaml
 from mmdet.registry import MODELS
 from mmengine.config import Config, DictAction
 from mmengine.registry import DefaultScope
@@ -36,6 +37,20 @@ def everything() -> list[str]:
     """Name every config a user can run."""
     demos = (CONFIGS / "demo").glob("*.py")
     return family() + sorted(f"demo/{file.stem}" for file in demos)
+
+
+def metafile_models() -> list[dict]:
+    """Read what the metafiles say of every config."""
+    index = yaml.safe_load((ROOT / "model-index.yml").read_text())
+    models, collections = [], set()
+    for path in index["Import"]:
+        content = yaml.safe_load((ROOT / path).read_text())
+        models += content["Models"]
+        for collection in content["Collections"]:
+            collections.add(collection["Name"])
+            assert (ROOT / collection["README"]).is_file()
+    assert {model["In Collection"] for model in models} == collections
+    return models
 
 
 @cache

@@ -62,7 +62,7 @@ def test_checkpoint_loads_weights_only_and_knows_its_taxonomy(unbroken):
     assert ours.fingerprint == runner.model.head.vocabulary.taxonomy.fingerprint
 
 
-@pytest.mark.parametrize("stop", [2, 3, 4])
+@pytest.mark.parametrize("stop", [2, 3])
 def test_killed_and_resumed_equals_unbroken(data, tmp_path, unbroken, stop):
     """Checkpoints are written every two iterations; the kill may fall between."""
     reference_dir, reference = unbroken

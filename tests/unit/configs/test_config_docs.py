@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from helpers.config_family import (
     ABLATIONS,
     CONFIGS,
@@ -14,7 +13,7 @@ from helpers.config_family import (
     build_model,
     family,
     load,
-    present,
+    metafile_models,
     with_options,
 )
 from mmengine.config import Config
@@ -28,14 +27,6 @@ SETS = dict(
         re.M,
     )
 )
-TITLES = dict(
-    ytvis19="YouTube-VIS 2019",
-    ytvis21="YouTube-VIS 2021",
-    ovis="OVIS",
-    uvo="UVO",
-    coco="COCO",
-)
-
 
 Row = tuple[str, str]
 
@@ -149,42 +140,14 @@ def test_the_example_of_an_own_dataset_works(tmp_path, monkeypatch):
     assert list(cfg.val_evaluator.metrics) == list(datasets)
 
 
-def _metafile_models() -> list[dict]:
-    index = yaml.safe_load((ROOT / "model-index.yml").read_text())
-    models, collections = [], set()
-    for path in index["Import"]:
-        content = yaml.safe_load((ROOT / path).read_text())
-        models += content["Models"]
-        for collection in content["Collections"]:
-            collections.add(collection["Name"])
-            assert (ROOT / collection["README"]).is_file()
-    assert {model["In Collection"] for model in models} == collections
-    return models
-
-
 def test_metafiles_list_every_config_once():
-    listed = [model["Config"] for model in _metafile_models()]
+    listed = [model["Config"] for model in metafile_models()]
     assert sorted(listed) == sorted(f"configs/{name}.py" for name in family())
     assert all(sorted((ROOT / path).name for path in listed))
 
 
-def test_metafiles_tell_the_truth():
-    for model in _metafile_models():
-        name = model["Config"].removeprefix("configs/").removesuffix(".py")
-        cfg = load(name)
-        datasets = present(cfg.train_dataloader.dataset.datasets)
-        data = model["Metadata"]["Training Data"]
-        assert model["Name"] == name.rsplit("/", 1)[-1]
-        assert set(data) == {TITLES[key] for key in datasets} and len(data) == len(
-            datasets
-        )
-        assert model["Metadata"]["Iterations"] == cfg.train_cfg.max_iters
-        uses_taxonomy = cfg.model.head.get("compilation") is not None
-        assert (model["In Collection"] == "TMT-VIS") == uses_taxonomy
-
-
 def test_metafiles_claim_no_weights_and_no_results():
-    for model in _metafile_models():
+    for model in metafile_models():
         assert not {"Weights", "Results"} & set(model)
 
 

@@ -11,6 +11,7 @@ from helpers.config_family import (
     everything,
     family,
     load,
+    metafile_models,
     present,
 )
 from mmdet.registry import DATA_SAMPLERS, DATASETS, EVALUATOR, HOOKS, LOOPS, METRICS
@@ -33,6 +34,13 @@ CATEGORIES = {
     ("ytvis21", "ovis", "uvo"): 102,
     ("ytvis19", "ytvis21", "ovis", "uvo"): 106,
 }
+TITLES = dict(
+    ytvis19="YouTube-VIS 2019",
+    ytvis21="YouTube-VIS 2021",
+    ovis="OVIS",
+    uvo="UVO",
+    coco="COCO",
+)
 
 
 def _datasets(loader) -> dict:
@@ -187,3 +195,18 @@ def test_folders_are_those_of_the_official_releases(load_tool):
             assert entry.data_root == f"data/{layout.folder}/"
             assert entry.ann_file == layout.ann_files[split]
             assert entry.data_prefix.img == layout.image_dirs[split]
+
+
+def test_metafiles_tell_the_truth():
+    for model in metafile_models():
+        name = model["Config"].removeprefix("configs/").removesuffix(".py")
+        cfg = load(name)
+        datasets = present(cfg.train_dataloader.dataset.datasets)
+        data = model["Metadata"]["Training Data"]
+        assert model["Name"] == name.rsplit("/", 1)[-1]
+        assert set(data) == {TITLES[key] for key in datasets} and len(data) == len(
+            datasets
+        )
+        assert model["Metadata"]["Iterations"] == cfg.train_cfg.max_iters
+        uses_taxonomy = cfg.model.head.get("compilation") is not None
+        assert (model["In Collection"] == "TMT-VIS") == uses_taxonomy
