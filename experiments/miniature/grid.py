@@ -158,6 +158,7 @@ TABLES: dict[str, tuple[Setting, ...]] = {
         "tmt-unrestricted",
         "tmt-learned-tokens-only",
         "tmt-learned-tokens",
+        "tmt-random-text",
         "tmt-paper",
         "tmt",
     ),
