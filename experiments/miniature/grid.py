@@ -30,7 +30,7 @@ _TEXT_WITHOUT_TAXONOMY = {
     "model.head.injection": None,
     **_TEXT_CLASSIFIER,
 }
-# The preset `best` (configs/_base_/models/taxonomy_modules_best.py), part by part.
+# The preset `best` (configs/tmt_vis/tmt-vis-best_*.py), part by part.
 _UNIT_TEXT = {"model.head.compilation.unit_variance_text": True}
 # The mean over a label space divides the gradient of a category by 25 to 81.
 _STRONG_COMPILATION = {"model.head.criterion.loss_weights.comp": 20.0}

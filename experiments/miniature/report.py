@@ -216,15 +216,31 @@ def compilation(results: Results) -> str:
     rows = []
     for setting in TABLES["diagnosis"]:
         for dataset in DATASETS:
-            facts = {
-                seed: report["datasets"][dataset].get("taxonomy")
-                for seed, report in results.reports.get(setting, {}).items()
-            }
-            facts = {seed: fact for seed, fact in facts.items() if fact}
+            facts = _taxonomy_facts(results, setting, dataset)
             if facts:
                 rows.append([setting.method, SHORT[dataset], str(len(facts))])
                 rows[-1] += _compilation_cells(facts)
     return markdown(header, rows)
+
+
+def auroc(results: Results) -> str:
+    """Whether TCM looks at the clip, from one preset to the other."""
+    rows = []
+    for setting in TABLES["design"]:
+        facts = {d: _taxonomy_facts(results, setting, d) for d in DATASETS}
+        if all(facts.values()):
+            cells = [_auroc_cell(facts[dataset]) for dataset in DATASETS]
+            rows.append([setting.method, str(len(facts[DATASETS[0]])), *cells])
+    return markdown(["method", "seeds", *(SHORT[d] for d in DATASETS)], rows)
+
+
+def _taxonomy_facts(
+    results: Results, setting: Setting, dataset: str
+) -> dict[int, dict[str, Any]]:
+    """Return what TCM knew of the test videos, seed -> facts; empty without TCM."""
+    reports = results.reports.get(setting, {})
+    facts = {s: r["datasets"][dataset].get("taxonomy") for s, r in reports.items()}
+    return {seed: fact for seed, fact in facts.items() if fact}
 
 
 _RECALL_AT = (1, 3, 5)
@@ -236,10 +252,12 @@ def _compilation_cells(facts: Mapping[int, dict[str, Any]]) -> list[str]:
         for name in ("recall_at", "recall_at_of_mean_ranking"):
             values = {s: 100 * fact[name][count - 1] for s, fact in facts.items()}
             cells.append(format_spread(spread(values)))
-    aurocs = {seed: fact["mean_auroc"] for seed, fact in facts.items()}
-    mean, std, _ = spread(aurocs)
-    cells.append(f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}")
-    return cells
+    return [*cells, _auroc_cell(facts)]
+
+
+def _auroc_cell(facts: Mapping[int, dict[str, Any]]) -> str:
+    mean, std, _ = spread({seed: fact["mean_auroc"] for seed, fact in facts.items()})
+    return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}"
 
 
 def headroom(results: Results) -> str:
@@ -310,5 +328,6 @@ BUILDERS: dict[str, Callable[[Results], str]] = {
     "table11": table11,
     "table12": table12,
     "compilation": compilation,
+    "auroc": auroc,
     "headroom": headroom,
 }

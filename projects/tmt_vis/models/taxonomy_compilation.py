@@ -157,7 +157,7 @@ class TaxonomyCompilationModule(nn.Module):
         unit_variance_text: multiply the text embeddings by ``sqrt(D)``. They are unit
             vectors, whose elements are far below what the adapter's initialisation
             expects: E1 starts near zero and all categories look alike. The paper does
-            not say; on sprites, TCM stayed blind to the clip without it
+            not say; on sprites, TCM saw far less of the clip without it
             (docs/findings.md).
         num_heads: attention heads.
         ffn_channels: hidden width of the FFNs.
