@@ -79,9 +79,10 @@ def test_a_prediction_refines_frame_by_frame(pair, frames, autocast):
             got, same_levels = decoder(feats)
     assert at_once == [frames] + [1] * frames
     assert got.dtype == expected.dtype
-    torch.testing.assert_close(got, expected)
-    for a, b in zip(levels, same_levels, strict=True):
-        torch.testing.assert_close(a, b)
+    # Autocast rounds the weights of the sampling to bfloat16 with gradients only.
+    for a, b in zip([expected, *levels], [got, *same_levels], strict=True):
+        tolerance = 2e-2 if autocast else 1e-6
+        assert (a - b).abs().max() <= tolerance * a.abs().max()
 
 
 def test_same_weights_and_initialisation_from_the_same_seed():

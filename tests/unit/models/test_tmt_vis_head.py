@@ -308,6 +308,24 @@ def test_a_cpu_takes_fewer_large_frames_at_a_time(size, frames):
     assert model.chunk_length(size) == 5
 
 
+def test_cpus_predict_channels_last():
+    model = build().eval()
+    inputs, data = samples(("ytvis19",), frames=2)
+    seen = []
+    model.backbone.conv1.register_forward_pre_hook(
+        lambda module, args: seen.append(
+            args[0].is_contiguous(memory_format=torch.channels_last)
+        )
+    )
+    with torch.no_grad():
+        ours = model.pixel_features(inputs[0])
+    as_trained = model.pixel_features(inputs[0])
+    assert seen == [True, False]
+    torch.testing.assert_close(ours.mask_features, as_trained.mask_features)
+    for a, b in zip(ours.levels, as_trained.levels, strict=True):
+        torch.testing.assert_close(a, b)
+
+
 # ------------------------------------------------------------------ checkpoints
 
 
