@@ -21,6 +21,7 @@ _PAYLOAD = 0x1F
 _SIGN = 0x10
 _MORE = 0x20
 _MAX_COCO = 2**32 - 1  # pycocotools holds runs in uint32
+_FIVE_GROUPS = 2**24  # differences of runs below it take at most five groups
 _MAX_GROUPS = 12  # 60 bits, the most that fits int64 with the sign
 
 
@@ -46,8 +47,7 @@ def encode_counts(
             "run lengths must be >= 0 and every mask needs at least one, got "
             f"{len(runs)} runs (min {runs.min(initial=0)}) for masks of {per_mask} runs"
         )
-    # As floats, which do not wrap around.
-    if lengths is None and runs.sum(dtype=np.float64) <= _MAX_COCO:
+    if lengths is None and _fits_c(runs):
         return [_encode_in_c(runs)]
     values = runs.copy()
     has_base = _index_in_mask(per_mask) > 2
@@ -101,6 +101,18 @@ def decode_counts(counts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     if runs.min() < 0:
         raise ValueError("compressed counts decode to a negative run length")
     return runs, lengths
+
+
+def _fits_c(runs: np.ndarray) -> bool:
+    """Tell whether pycocotools can write the runs of one mask.
+
+    It reserves six bytes per run, a final zero included, and writes behind them if that
+    is not enough (2.0.11, ``rleToString``). A long run takes up to seven, as does the
+    difference to it two places on; all others take five.
+    """
+    long_runs = np.count_nonzero(runs >= _FIVE_GROUPS)
+    # As floats, which do not wrap around.
+    return 4 * long_runs < len(runs) and runs.sum(dtype=np.float64) <= _MAX_COCO
 
 
 def _encode_in_c(runs: np.ndarray) -> bytes:

@@ -1,5 +1,7 @@
 """TubeRLE: pycocotools is the reference codec, numpy masks are the truth."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
 import tmt_vis.structures.tube_rle as tube_rle
+from tmt_vis.structures import run_lengths
 from tmt_vis.structures.run_lengths import decode_counts, encode_counts
 from tmt_vis.structures.tube_rle import (
     TubeRLE,
@@ -111,6 +114,23 @@ def test_run_lengths_round_trip_beyond_32_bits(masks):
     runs, got = decode_counts(texts)
     assert got.tolist() == lengths
     assert runs.tolist() == [run for mask in masks for run in mask]
+
+
+@few
+@given(st.lists(st.integers(0, 2**29), min_size=1, max_size=7))
+def test_runs_that_pycocotools_has_no_room_for_are_not_given_to_it(runs):
+    """It reserves six bytes per run and writes a zero behind the last."""
+    text = encode_counts(np.array(runs), [len(runs)])[0]
+    with mock.patch.object(run_lengths, "_encode_in_c", return_value=b"in C"):
+        in_c = encode_counts(np.array(runs)) == [b"in C"]
+    assert not in_c or len(text) + 1 <= 6 * len(runs)
+    assert encode_counts(np.array(runs)) == [text]
+
+
+def test_most_masks_are_written_in_c():
+    runs = np.array([2**28, 2, 2**28, 5, 7])  # absent, seen, absent, seen, absent
+    assert not run_lengths._fits_c(runs)
+    assert run_lengths._fits_c(np.concatenate([runs, np.full(4, 100)]))
 
 
 @few
