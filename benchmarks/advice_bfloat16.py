@@ -15,7 +15,7 @@ SPEC = Spec(
 
 def run(options: Options) -> Iterator[Row]:
     """Compare on one video."""
-    clip = video(options, options.choose(2, 2, 8))
+    clip = video(options, options.choose(1, 1, 8))
     model, pixels = pair(options).ours, clip.pixels()
 
     def predict(dtype: str):

@@ -17,9 +17,9 @@ SPEC = Spec(
 
 
 def run(options: Options) -> Iterator[Row]:
-    """Measure the peak of one video for three lengths of windows."""
+    """Measure the peak of one video for two lengths of windows."""
     clip = clip_of(options, options.choose(10, 40))
-    lengths = options.choose((4, 2), (36, 18, 9))
+    lengths = options.choose((4, 2), (36, 9))
     peaks = []
     for length in lengths:
         windows = dict(length=length, overlap=length // 6)
