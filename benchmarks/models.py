@@ -46,7 +46,8 @@ class Video:
     def __str__(self) -> str:
         clips = f"{self.clips} clips of " if self.clips > 1 else ""
         height, width = self.padded
-        return f"{clips}{self.frames} frames of {height}x{width}"
+        frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
+        return f"{clips}{frames} of {height}x{width}"
 
     @property
     def meta(self) -> dict[str, Any]:
