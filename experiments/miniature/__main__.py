@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
         "--seeds",
         type=int,
         metavar="N",
-        help="seeds 0 to N-1; default: 3, or 5 where a table wants them",
+        help="seeds 0 to N-1; default: 5, and 1 for `compare`",
     )
     shared.add_argument("--root", type=Path, default=ROOT, help="folder of all runs")
     shared.add_argument(
@@ -54,6 +54,11 @@ def parse_args() -> argparse.Namespace:
     commands.add_parser("list", parents=[shared], help="say what is done")
     run = commands.add_parser("run", parents=[shared], help="do what is missing")
     run.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
+    run.add_argument(
+        "--new",
+        action="store_true",
+        help=f"leave out what {KEPT.name} has; else every run is one of your own",
+    )
     run.add_argument(
         "--budget", type=float, default=float("inf"), help="minutes to start runs in"
     )
@@ -115,8 +120,10 @@ def run_grid(args: argparse.Namespace) -> int:
     """Do what is missing within the budget."""
     prepare(args.root)
     pretrain(args.root)
+    kept = read_kept(KEPT) if args.new else {}
+    runs = [run for run in _runs(args) if run.key not in kept]
     outcome = work_through(
-        _runs(args), root=args.root, jobs=args.jobs, budget=60 * args.budget
+        runs, root=args.root, jobs=args.jobs, budget=60 * args.budget
     )
     print(
         f"{len(outcome.finished)} runs finished, {len(outcome.failed)} failed, "
