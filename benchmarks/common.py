@@ -1,8 +1,8 @@
 """Comparisons: A is the reference, B is ours; equal results first, then times.
 
 Rules: both run in one process and in turns (A B A B ...), at least seven pairs after
-two warm-ups, the first of which is the check; the number of a row is the median of the
-ratios of pairs, with quartiles.
+the check, which is a warm-up, and a second one where a call takes less than a second;
+the number of a row is the median of the ratios of pairs, with quartiles.
 """
 
 import gc
@@ -15,6 +15,9 @@ from typing import Any
 
 # A timed call lasts at least this long; shorter functions are called several times.
 _SHORTEST = 0.02
+# From here on one warm-up is enough: a second one of the slowest calls took 40 s of
+# `make bench`.
+_LONG = 1.0
 MARGIN = 0.9  # a target counts as missed below this share of it
 
 
@@ -89,7 +92,8 @@ class Options:
         scale: ``quick`` (tiny sizes, for tests and a first look), ``default`` (what
             ``make bench`` runs) or ``full`` (36 frames where ``default`` takes fewer).
         pairs: timed pairs.
-        warmups: pairs in front of them, the one that is checked included.
+        warmups: pairs in front of them, the one that is checked included; only that
+            one where a call takes a second on a CPU.
         device: where benchmarks of devices run; None is what they are for.
     """
 
@@ -174,7 +178,7 @@ def interleave(
         a: the reference.
         b: ours.
         pairs: pairs that count.
-        warmups: pairs that do not.
+        warmups: pairs that do not; 0 for calls that are long and have been made before.
         clock: seconds.
         wait: until the device is done.
 
@@ -183,13 +187,11 @@ def interleave(
     """
     # A collection looks at what is new only, not at all of torch and mmdet.
     gc.freeze()
-    calls = {}
-    for function in (a, b):
-        took = _timed(function, 1, clock, wait)
-        calls[function] = max(1, math.ceil(_SHORTEST / max(took, 1e-6)))
-    for _ in range(warmups - 1):
+    calls = {a: 1, b: 1}
+    for _ in range(warmups):
         for function in (a, b):
-            _timed(function, 1, clock, wait)
+            took = _timed(function, 1, clock, wait)
+            calls[function] = max(1, math.ceil(_SHORTEST / max(took, 1e-6)))
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(pairs):
         for function, column in zip((a, b), times, strict=True):
@@ -227,14 +229,15 @@ def compare_times(
         Incorrect: if the results differ; nothing is timed then.
     """
     start = time.perf_counter()
-    results = a(), b()
+    results, durations = zip(*map(_measured, (a, b)), strict=True)
     try:
         agreement = check(*results)
     except AssertionError as error:
         lines = str(error).strip().splitlines() or ["results differ"]
         raise Incorrect(f"{spec.name} ({size}): {' '.join(lines[:4])}") from error
     # The two calls that were checked have warmed up as well.
-    warmups = max(1, options.warmups - 1)
+    long = spec.device == "cpu" and min(durations) >= _LONG
+    warmups = 0 if long else max(1, options.warmups - 1)
     times = interleave(a, b, pairs=options.pairs, warmups=warmups, wait=wait)
     row = compare(spec, *times, size=size, target=target, note=note)
     took = time.perf_counter() - start
@@ -268,6 +271,12 @@ def compare(
         agreement=agreement,
         note=note,
     )
+
+
+def _measured(function: Callable[[], Any]) -> tuple[Any, float]:
+    """Return what a function returns, and how many seconds it took."""
+    start = time.perf_counter()
+    return function(), time.perf_counter() - start
 
 
 def _timed(

@@ -2,10 +2,11 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
-from benchmarks import registry
+from benchmarks import common, registry
 from benchmarks.common import (
     Incorrect,
     Options,
@@ -49,6 +50,28 @@ def test_short_functions_are_called_several_times():
 
     times, _ = interleave(short, lambda: None, pairs=1, warmups=1, clock=lambda: now[0])
     assert len(calls) == 1 + 5 and times == pytest.approx([0.004])
+
+
+@pytest.mark.parametrize(
+    ("shortest_long_call", "device", "calls"),
+    [(0.0, "cpu", 1 + 7), (0.0, "cuda", 1 + 1 + 7), (9.0, "cpu", 1 + 1 + 7)],
+)
+def test_long_calls_are_warm_after_the_check(
+    monkeypatch, shortest_long_call, device, calls
+):
+    monkeypatch.setattr(common, "_LONG", shortest_long_call)
+    monkeypatch.setattr(common, "_SHORTEST", 0.0)
+    made = []
+    spec = replace(SPEC, device=device)
+    compare_times(
+        spec,
+        Options(),
+        size="s",
+        a=lambda: made.append("a"),
+        b=lambda: made.append("b"),
+        check=lambda a, b: "",
+    )
+    assert made == ["a", "b"] * calls
 
 
 def test_the_ratio_is_the_median_of_pairs_with_quartiles():
