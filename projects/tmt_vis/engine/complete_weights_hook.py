@@ -10,6 +10,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+# Buffers that a model computes from its sizes; some converters leave them out.
+_COMPUTED = (".relative_position_index",)
+
 
 class IncompleteWeightsError(ValueError):
     """A checkpoint does not hold what the model of the config needs."""
@@ -38,11 +41,12 @@ def load_complete_weights(
             f"{source} does not fit the config's model ({error}); use the config "
             "the checkpoint was trained with"
         ) from error
-    if keys.missing_keys:
+    missing = [key for key in keys.missing_keys if not key.endswith(_COMPUTED)]
+    if missing:
         raise IncompleteWeightsError(
-            f"{source} lacks {len(keys.missing_keys)} of the "
+            f"{source} lacks {len(missing)} of the "
             f"{len(model.state_dict())} tensors of the config's model, e.g. "
-            f"{keys.missing_keys[0]}; they would be random. Use the config the "
+            f"{missing[0]}; they would be random. Use the config the "
             "checkpoint was trained with"
         )
     if keys.unexpected_keys:

@@ -9,7 +9,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers.full_disk import full_disk
+from mmdet.models.backbones.swin import WindowMSA
 from mmdet.registry import DATASETS
+from torch import nn
 from toy_training import ToyDataset, ToyModel, run_training, toy_config
 
 from tmt_vis.engine import (
@@ -18,6 +20,7 @@ from tmt_vis.engine import (
     IncompleteWeightsError,
     NonFiniteLossError,
     NonFiniteLossHook,
+    load_complete_weights,
     load_weights_only,
 )
 from tmt_vis.engine.launch import build_tester
@@ -142,3 +145,14 @@ def test_testing_a_checkpoint_of_another_model(tmp_path):
     ):
         with pytest.raises(IncompleteWeightsError, match=message):
             make_tester(tmp_path, wrong).test()
+
+
+def test_an_index_that_follows_from_the_sizes_may_be_missing():
+    model = nn.Sequential(WindowMSA(32, 1, (7, 7)))
+    weights, key = model.state_dict(), "0.relative_position_index"
+    index = weights.pop(key).clone()
+    load_complete_weights(model, weights, source="c.pth")
+    assert torch.equal(model.state_dict()[key], index)
+    del weights["0.relative_position_bias_table"]
+    with pytest.raises(IncompleteWeightsError, match="lacks 1 of the 6 tensors"):
+        load_complete_weights(model, weights, source="c.pth")
