@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
         "--seeds",
         type=int,
         metavar="N",
-        help="seeds 0 to N-1; default: 5, and 1 for `compare`",
+        help="seeds 0 to N-1; default: 3 to 5, as the tables want",
     )
     shared.add_argument("--root", type=Path, default=ROOT, help="folder of all runs")
     shared.add_argument(
