@@ -2,6 +2,8 @@
 
 import fcntl
 import json
+import math
+import re
 import sys
 from types import SimpleNamespace
 
@@ -18,6 +20,7 @@ from experiments.miniature.probe import CompilationProbeHook
 from experiments.miniature.report import Results
 from experiments.miniature.runs import Run
 
+ENDLESS = math.inf
 SCRIPT = """
 import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
@@ -59,20 +62,26 @@ def _attempts(run):
 
 def test_what_is_done_is_not_done_again(runs, tmp_path, capsys):
     todo = runs()
-    for _ in range(2):
-        outcome = runner.work_through(todo, root=tmp_path, jobs=2, budget=100)
-        assert not outcome.failed and not outcome.left
+    first = runner.work_through(todo, root=tmp_path, jobs=2, budget=ENDLESS)
+    # Two work at a time: which of them ends first is the machine's choice.
+    printed = re.findall(r"\[(\d+)\] tmt_YOU seed (\d+) ", capsys.readouterr().out)
+    assert [number for number, _ in printed] == ["1", "2", "3"]
+    assert sorted(seed for _, seed in printed) == ["0", "1", "2"]
+    assert sorted(run.seed for run in first.finished) == [0, 1, 2]
+    assert not first.failed and not first.left
+    second = runner.work_through(todo, root=tmp_path, jobs=2, budget=ENDLESS)
+    assert second == runner.Outcome()
+    assert not capsys.readouterr().out
     assert [_attempts(run) for run in todo] == [1, 1, 1]
-    assert "[3] tmt_YOU seed 2" in capsys.readouterr().out
 
 
 def test_a_failure_is_shown_and_the_others_go_on(runs, tmp_path, capsys):
     todo = runs(fails=True)
-    outcome = runner.work_through(todo, root=tmp_path, jobs=1, budget=100)
+    outcome = runner.work_through(todo, root=tmp_path, jobs=1, budget=ENDLESS)
     assert [run.seed for run in outcome.failed] == [1]
     assert [run.seed for run in outcome.finished] == [0, 2]
     assert "out of luck" in capsys.readouterr().out
-    runner.work_through(todo, root=tmp_path, jobs=1, budget=100)
+    runner.work_through(todo, root=tmp_path, jobs=1, budget=ENDLESS)
     assert [_attempts(run) for run in todo] == [1, 2, 1]
 
 
@@ -87,7 +96,7 @@ def test_two_processes_do_not_do_the_same_runs(runs, tmp_path):
     with open(tmp_path / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(RuntimeError, match="another process works in"):
-            runner.work_through(runs(), root=tmp_path, jobs=1, budget=100)
+            runner.work_through(runs(), root=tmp_path, jobs=1, budget=ENDLESS)
 
 
 def test_blocks_of_a_document_are_renewed(tmp_path):
@@ -127,7 +136,7 @@ def test_losses_of_all_attempts_make_one_curve(tmp_path):
 def test_kept_results_stand_in_for_runs_that_are_gone(runs, tmp_path):
     todo, file = runs(), tmp_path / "results.json"
     assert read_kept(file) == {}
-    runner.work_through(todo[:2], root=tmp_path, jobs=1, budget=100)
+    runner.work_through(todo[:2], root=tmp_path, jobs=1, budget=ENDLESS)
     report = dict(datasets=dict(ovis=dict(summary=dict(AP=1 / 3, n=7), rows=[2 / 3])))
     todo[0].metrics_file.write_text(json.dumps(report))
     assert keep(todo, file) == 2
