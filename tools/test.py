@@ -20,6 +20,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="predict in bfloat16 where that is safe (model.predict_dtype=bfloat16)",
     )
+    parser.add_argument(
+        "--show-dir",
+        help="write videos of the tracks into this folder of WORK_DIR/TIMESTAMP",
+    )
     add_runtime_arguments(parser)
     return parser.parse_args(argv)
 
@@ -30,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     cfg = load_config(args)
     if args.amp:
         cfg.model.predict_dtype = "bfloat16"
+    if args.show_dir:
+        drawing = dict(draw=True, test_out_dir=args.show_dir)
+        cfg.default_hooks.visualization.update(drawing)
     return build_tester(cfg, args.checkpoint).test()
 
 

@@ -16,6 +16,8 @@ default_hooks = dict(
         save_last=True,
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
+    # draw=True writes videos of each validation; --show-dir of the test tools does too.
+    visualization=dict(type="ClipVisualizationHook"),
 )
 custom_hooks = [
     dict(type="PlainCheckpointHook"),

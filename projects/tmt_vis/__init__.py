@@ -6,7 +6,7 @@ so with ``custom_imports = dict(imports=["tmt_vis"])``.
 
 from typing import Any
 
-from tmt_vis import assigners, datasets, engine, evaluation, models
+from tmt_vis import assigners, datasets, engine, evaluation, models, visualization
 
 __version__ = "0.3.1"
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "engine",
     "evaluation",
     "models",
+    "visualization",
 ]
 
 

@@ -1,6 +1,7 @@
 """Pictures and videos of tracks, and plots of training. RGB throughout."""
 
 from .analysis_plots import ComparedCategory, plot_comparison, plot_confusion
+from .clip_visualization_hook import ClipVisualizationHook
 from .compilation_plots import CompiledDataset, plot_compilation
 from .contact_sheet import SheetVideo, contact_sheet, write_image
 from .draw import TrackLabel, draw_legend, draw_tracks, draw_video
@@ -12,6 +13,7 @@ from .thumbnails import thumbnail
 from .video_writer import write_video
 
 __all__ = [
+    "ClipVisualizationHook",
     "ComparedCategory",
     "CompiledDataset",
     "HtmlVideo",
