@@ -17,7 +17,7 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # draw=True writes videos of each validation; --show-dir of the test tools does too.
-    visualization=dict(type="ClipVisualizationHook"),
+    visualization=dict(type="ClipVisualizationHook", draw=False),
 )
 custom_hooks = [
     dict(type="PlainCheckpointHook"),
