@@ -89,10 +89,10 @@ def test_the_sequence_is_periodic_so_far_positions_need_no_loop():
         name, turn = sequence.at(position)
         per_period = sequence.weights[name] * 10**12
         assert sequence.at(far + position) == (name, turn + per_period)
-    start = time.perf_counter()
+    start = time.process_time()  # not the time of other programs
     for position in range(far, far + 2000):
         sequence.at(position)
-    assert time.perf_counter() - start < 0.5  # about 1 microsecond each
+    assert time.process_time() - start < 0.5  # about 1 microsecond each
 
 
 def test_order_of_the_mapping_does_not_matter():

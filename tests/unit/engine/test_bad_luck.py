@@ -68,8 +68,10 @@ def test_killed_data_worker(tmp_path):
         cfg.train_dataloader.update(num_workers=1, prefetch_factor=1)
         return cfg
 
+    # The worker loads the clips of iteration 4 during iteration 3, in which its end may
+    # already be noticed.
     with pytest.raises(
-        DataWorkerError, match=r"(?s)iteration 4.*--resume.*num_workers"
+        DataWorkerError, match=r"(?s)iteration [34];.*--resume.*num_workers"
     ):
         run_training(config())
     saved = load_weights_only(tmp_path / "run" / "iter_2.pth")

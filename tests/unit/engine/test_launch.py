@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import torch
-from helpers.two_ranks import free_port, run_two_ranks
+from helpers.two_ranks import reserved_port, run_two_ranks
 from mmdet.registry import MODELS
 from toy_training import ToyModel, toy_config, with_validation
 
@@ -129,6 +129,7 @@ def test_torchrun_starts_the_tool(config_file, repo_root, tmp_path):
     path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
     binaries = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     environment = dict(os.environ, PYTHONPATH=path, PATH=binaries)
-    environment["MASTER_PORT"] = str(free_port())
-    subprocess.run(command, env=environment, check=True, timeout=300)
+    with reserved_port() as port:
+        environment["MASTER_PORT"] = str(port)
+        subprocess.run(command, env=environment, check=True, timeout=300)
     assert (tmp_path / "run" / "iter_4.pth").exists()
