@@ -55,7 +55,7 @@ def write_checkpoint(path: Path, **head: Any) -> Path:
 def tiny_inferencer(*, head: dict | None = None, **options: Any) -> VISInferencer:
     """Return an inferencer; those of one head share the model, which takes time."""
     find = copy.copy(_inferencer(json.dumps(head or {})))
-    find.cfg = find.cfg.copy()
+    find.cfg = copy.deepcopy(find.cfg)  # Config.copy() would share what is nested
     for name, value in options.items():
         assert hasattr(find, name)
         setattr(find, name, value)

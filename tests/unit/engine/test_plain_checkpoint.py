@@ -1,5 +1,6 @@
 """Every checkpoint loads weights-only and brings the training state back."""
 
+import shutil
 from collections import Counter, OrderedDict
 
 import numpy as np
@@ -140,9 +141,12 @@ def test_training_checkpoint_loads_weights_only(trained):
     assert best["message_hub"]["runtime_info"]["best_score"] == 1000.0
 
 
-def test_resumed_state_is_the_saved_state(trained, monkeypatch):
+def test_resumed_state_is_the_saved_state(trained, tmp_path, monkeypatch):
     cfg, first, first_log = trained
+    # In a copy of the folder, which other tests expect as the first run has left it.
+    work_dir = shutil.copytree(cfg.work_dir, tmp_path / "run")
     cfg = cfg.copy()
+    cfg.work_dir = str(work_dir)
     cfg.resume, cfg.experiment_name = True, "toy_resumed_state"
     warnings = []
     monkeypatch.setattr(
