@@ -6,6 +6,7 @@ import torch
 
 from .common import Options, Row, Spec, Target, compare, compare_times
 from .devices import device_of, wait_for
+from .floor import Floor, count_flops, measure_rates, num_bytes, with_floor
 from .infer_video_t36_bf16 import agreement
 from .models import our_result, pair, their_result, video
 
@@ -35,7 +36,12 @@ def run(options: Options) -> Iterator[Row]:
         check=lambda a, b: agreement(both.ours, pixels),
         wait=wait_for(device),
     )
-    yield row
+    # Masks are written as run lengths, which are small.
+    moved = num_bytes((pixels, *both.ours.parameters()))
+    both.ours.requires_grad_(False)  # the counter follows what wants a gradient
+    flops = count_flops(lambda: our_result(both.ours, pixels, clip))
+    rates = measure_rates(device, torch.bfloat16, options)
+    yield with_floor(row, Floor(flops, moved, rates))
     yield compare(
         SPEC,
         [seconds / clip.frames for seconds in row.a.values],

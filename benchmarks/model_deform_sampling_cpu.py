@@ -84,8 +84,8 @@ def run(options: Options) -> Iterator[Row]:
             check=check,
         )
     shared = sampling.weights, sampling.value
-    theirs = _gradient(sampling.theirs, (sampling.locations, *shared))
-    ours = _gradient(sampling.ours, (sampling.x, sampling.y, *shared))
+    theirs = gradient(sampling.theirs, (sampling.locations, *shared))
+    ours = gradient(sampling.ours, (sampling.x, sampling.y, *shared))
 
     def check_gradient(a: Tensor, b: Tensor) -> str:
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
@@ -103,10 +103,10 @@ def run(options: Options) -> Iterator[Row]:
     )
 
 
-def _gradient(
+def gradient(
     function: Callable[[], Tensor], inputs: Sequence[Tensor]
 ) -> Callable[[], Tensor]:
-    """Return a function that computes all gradients, the last one for comparison."""
+    """Return a function that computes all gradients and returns the last one."""
 
     def run() -> Tensor:
         for tensor in inputs:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from types import BuiltinFunctionType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +15,13 @@ from mmdet.models.layers import MSDeformAttnPixelDecoder
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from tmt_vis.ops import LevelLayout, deform_attention
+from tmt_vis.ops import LevelLayout, deform_attention, deform_attention_triton
 from tmt_vis.typedefs import Size
 
 # Without a compiled kernel the sizes are read in Python; on the device each reading
 # would wait for everything before it.
-_HAS_KERNEL = isinstance(ext_module.ms_deform_attn_forward, BuiltinFunctionType)
+HAS_KERNEL = isinstance(ext_module.ms_deform_attn_forward, BuiltinFunctionType)
+_SAMPLINGS = ("auto", "triton")
 
 
 class _Geometry:
@@ -51,7 +53,7 @@ class _Geometry:
         self.widths = widths.to(device)
         starts = [sum(self.lengths[:level]) for level in range(len(sizes))]
         self.starts = torch.tensor(starts, device=device)
-        self.shapes = torch.tensor(sizes, device=device if _HAS_KERNEL else "cpu")
+        self.shapes = torch.tensor(sizes, device=device if HAS_KERNEL else "cpu")
 
 
 @MODELS.register_module()
@@ -65,11 +67,27 @@ class ClipPixelDecoder(MSDeformAttnPixelDecoder):
 
     Args:
         as in mmdet.
+        sampling: how devices read the levels: ``auto``, with mmcv's operator, or
+            ``triton``, with :func:`tmt_vis.ops.deform_attention_triton`, where mmcv is
+            not compiled. CPUs do not look at it.
+
+    Raises:
+        ValueError: on another ``sampling``.
     """
 
     # Training with multi-scale crops sees a few dozen sizes; one holds 1.6 kB per token
     # and level (8 MB for 384x640).
     _MAX_SIZES = 8
+
+    def __init__(self, *args: Any, sampling: str = "auto", **kwargs: Any) -> None:
+        if sampling not in _SAMPLINGS:
+            raise ValueError(
+                f"sampling must be one of {', '.join(_SAMPLINGS)}, got {sampling!r}; "
+                "auto is mmcv's operator"
+            )
+        super().__init__(*args, **kwargs)
+        self.sampling = sampling
+        self._geometries: dict[tuple, _Geometry] = {}  # never part of a state dict
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Decode the pixels of F frames.
@@ -121,7 +139,8 @@ class ClipPixelDecoder(MSDeformAttnPixelDecoder):
         embeds = self.level_encoding.weight.unbind()
         pos = torch.cat([p + e for p, e in zip(geometry.pos, embeds, strict=True)])
         for layer in self.encoder.layers:
-            attended = _attend(layer.self_attn, tokens, pos, geometry)
+            attn = layer.self_attn
+            attended = _attend(attn, tokens, pos, geometry, self.sampling)
             tokens = layer.norms[0](tokens + attended)
             tokens = layer.norms[1](layer.ffn(tokens))
         parts = tokens.transpose(1, 2).split(geometry.lengths, dim=2)
@@ -132,9 +151,7 @@ class ClipPixelDecoder(MSDeformAttnPixelDecoder):
 
     def _geometry(self, levels: Sequence[Tensor]) -> _Geometry:
         sizes = tuple(tuple(level.shape[-2:]) for level in levels)
-        # Not in __init__, which is mmdet's; never part of a state dict.
-        cache = self.__dict__.setdefault("_geometries", {})
-        key = (sizes, levels[0].device)
+        cache, key = self._geometries, (sizes, levels[0].device)
         if key not in cache:
             if len(cache) >= self._MAX_SIZES:
                 cache.pop(next(iter(cache)))
@@ -147,6 +164,7 @@ def _attend(
     tokens: Tensor,
     pos: Tensor,
     geometry: _Geometry,
+    sampling: str,
 ) -> Tensor:
     """Run one deformable self-attention, without the residual.
 
@@ -155,16 +173,18 @@ def _attend(
         tokens: ``(F, N, C)`` of all levels.
         pos: ``(N, C)``.
         geometry: of the levels.
+        sampling: of the decoder.
     """
     value = attn.value_proj(tokens).unflatten(-1, (attn.num_heads, -1))
     query = tokens + pos
     offsets = attn.sampling_offsets(query).unflatten(-1, (-1, 2))
     scores = attn.attention_weights(query).unflatten(-1, (attn.num_heads, -1))
     weights = _softmax(scores)
-    if value.is_cpu:
+    if value.is_cpu or sampling == "triton":
+        attend = deform_attention if value.is_cpu else deform_attention_triton
         x, y = offsets.unbind(-1)
         x, y = x + geometry.x, y + geometry.y
-        out = deform_attention(value, x, y, weights.flatten(2), geometry.layout)
+        out = attend(value, x, y, weights.flatten(2), geometry.layout)
     else:
         out = _attend_on_device(attn, value, offsets, weights, geometry)
     return attn.dropout(attn.output_proj(out))

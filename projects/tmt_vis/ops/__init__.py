@@ -1,6 +1,7 @@
 """Parameter-free numerics, each fast path beside its readable reference."""
 
 from .deform_sampling import deform_attention, deform_attention_reference
+from .deform_sampling_triton import deform_attention_triton
 from .level_layout import LevelLayout
 from .mask_logits import decode_masks, mask_logits, resize_clip
 from .masked_attention import (
@@ -27,6 +28,7 @@ __all__ = [
     "decode_masks",
     "deform_attention",
     "deform_attention_reference",
+    "deform_attention_triton",
     "keep_from_mask_logits",
     "mask_logits",
     "masked_attention",

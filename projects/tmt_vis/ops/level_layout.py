@@ -74,6 +74,18 @@ class LevelLayout:
         highest_y, highest_x = (self._per_sample(part[:, None]) for part in sizes.T)
         return torch.full_like(highest_x, -_BORDER), highest_x, highest_y
 
+    @cached_property
+    def extents(self) -> Tensor:
+        """Height, width and first pixel of each level, ``(L, 3)`` int32.
+
+        Pixels are counted without the zeros around levels.
+        """
+        first, rows = 0, []
+        for height, width in self.sizes:
+            rows.append((height, width, first))
+            first += height * width
+        return torch.tensor(rows, dtype=torch.int32).to(self.device)
+
     @property
     def neighbours(self) -> tuple[int, int, int, int]:
         """Rows from a pixel to itself, right, below, below right."""

@@ -53,13 +53,17 @@ def test_a_gpu_benchmark_runs_on_a_cpu():
     )
     assert [row.size.endswith("per frame") for row in rows] == [False, True]
     assert "probabilities differ" in rows[0].agreement
+    assert "of the floor of" in rows[0].note and "FLOP/s, measured" in rows[0].note
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GPU)
 def test_all_gpu_benchmarks_run_on_a_cpu(name):
     options = Options.quick(pairs=1, warmups=1, device="cpu")
-    assert list(registry.load(name).run(options))
+    rows = list(registry.load(name).run(options))
+    assert rows and all(
+        "of the floor of" in row.note for row in rows if "per frame" not in row.size
+    )
 
 
 def test_the_command_line_names_them_all():

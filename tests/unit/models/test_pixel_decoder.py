@@ -14,8 +14,8 @@ from tmt_vis.models import pixel_decoder
 CHANNELS = (16, 32, 64, 128)
 
 
-def build(kind, seed=0):
-    cfg = ConfigDict(copy.deepcopy(head_cfg()["pixel_decoder"]))
+def build(kind, seed=0, **options):
+    cfg = ConfigDict(copy.deepcopy(head_cfg()["pixel_decoder"]), **options)
     cfg.type, cfg.encoder.num_layers = kind, 2
     torch.manual_seed(seed)
     decoder = MODELS.build(cfg)
@@ -85,10 +85,11 @@ def test_a_prediction_refines_frame_by_frame(pair, frames, autocast):
         assert (a - b).abs().max() <= tolerance * a.abs().max()
 
 
-def test_same_weights_and_initialisation_from_the_same_seed():
+@pytest.mark.parametrize("options", [{}, dict(sampling="triton")])
+def test_same_weights_and_initialisation_from_the_same_seed(options):
     expected = build("MSDeformAttnPixelDecoder").state_dict()
     next_number = torch.rand(1)
-    got = build("ClipPixelDecoder").state_dict()
+    got = build("ClipPixelDecoder", **options).state_dict()
     assert torch.equal(torch.rand(1), next_number)
     assert list(expected) == list(got)
     assert all(torch.equal(expected[key], got[key]) for key in expected)
@@ -106,7 +107,7 @@ def test_the_operator_of_devices_gives_the_same(pair, monkeypatch):
     on_device = pixel_decoder._attend_on_device
     calls = []
 
-    def attend(attn, tokens, pos, geometry):
+    def attend(attn, tokens, pos, geometry, sampling):
         value = attn.value_proj(tokens).unflatten(-1, (attn.num_heads, -1))
         query = tokens + pos
         offsets = attn.sampling_offsets(query).unflatten(-1, (-1, 2))
@@ -139,3 +140,53 @@ def test_sizes_are_forgotten(pair):
             decoder(features((8, 8 + 2 * width), frames=1))
     assert len(decoder._geometries) <= 8
     assert not [key for key in decoder.state_dict() if "geometr" in key]
+
+
+@pytest.mark.parametrize(
+    ("options", "used"),
+    [
+        ({}, "mmcv"),
+        (dict(sampling="auto"), "mmcv"),
+        (dict(sampling="triton"), "triton"),
+    ],
+)
+def test_triton_is_used_on_devices_that_ask_for_it(monkeypatch, options, used):
+    """A meta tensor is on no CPU."""
+    calls = []
+
+    def with_triton(value, x, y, weights, layout):
+        assert layout.device.type == "meta" and x.dtype == y.dtype == torch.float32
+        assert x.shape == y.shape == weights.shape == (*value.shape[:2], layout.samples)
+        calls.append("triton")
+        return value.flatten(2)
+
+    def with_mmcv(attn, value, offsets, weights, geometry):
+        calls.append("mmcv")
+        return value.flatten(2)
+
+    monkeypatch.setattr(pixel_decoder, "deform_attention_triton", with_triton)
+    monkeypatch.setattr(pixel_decoder, "_attend_on_device", with_mmcv)
+    decoder = build("ClipPixelDecoder", **options)
+    with torch.no_grad():
+        decoder(features((8, 12)))
+        assert not calls, "CPUs have their own"
+        decoder.to("meta")([feat.to("meta") for feat in features((8, 12))])
+    assert calls == [used] * 2
+
+
+def test_an_unknown_sampling_is_refused():
+    with pytest.raises(ValueError, match="must be one of auto, triton, got 'cuda'"):
+        build("ClipPixelDecoder", sampling="cuda")
+
+
+@pytest.mark.gpu
+def test_triton_on_a_gpu_equals_the_operator(pair):
+    decoder = copy.deepcopy(pair[1]).cuda()
+    feats = [f.detach().cuda().requires_grad_() for f in features((18, 26))]
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        expected = results(decoder, feats)
+        decoder.sampling = "triton"
+        got = results(decoder, feats)
+    for ours, theirs in zip(got, expected, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert (a - b).abs().max() <= 1e-3 * b.abs().max()
