@@ -22,7 +22,7 @@ from .kept import keep, read_kept
 from .pretraining import pretrain
 from .report import BUILDERS, Results, comparison, cost
 from .runner import work_through
-from .runs import KEPT, ROOT, Run, make_run
+from .runs import KEPT, ROOT, Run, known_seeds, make_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -41,9 +41,10 @@ def parse_args() -> argparse.Namespace:
     )
     shared.add_argument(
         "--seeds",
-        type=int,
-        metavar="N",
-        help="seeds 0 to N-1; default: 3 to 5, as the tables want",
+        type=seed_range,
+        metavar="A-B",
+        help="or N, which is 0-(N-1); default: 0-2, or 0-4 where a table wants them; "
+        "`report` takes what there is",
     )
     shared.add_argument("--root", type=Path, default=ROOT, help="folder of all runs")
     shared.add_argument(
@@ -91,16 +92,27 @@ def main() -> int:
         return 1
 
 
-def _runs(args: argparse.Namespace) -> list[Run]:
-    """List runs seed by seed, so that a budget leaves whole tables."""
+def seed_range(text: str) -> range:
+    """Read ``5-7`` (both included) or ``3`` (0 to 2)."""
+    first, _, last = text.rpartition("-")
+    return range(int(first), int(last) + 1) if first else range(int(last))
+
+
+def _runs(args: argparse.Namespace, seeds: range | None = None) -> list[Run]:
+    """List runs seed by seed, so that a budget leaves whole tables.
+
+    Args:
+        args: of the command line.
+        seeds: of all tables, unless the command line names some; None = as many as
+            each wants.
+    """
     wanted = settings_of(args.tables or list(TABLES))
-    if args.seeds is not None:
-        wanted = dict.fromkeys(wanted, args.seeds)
+    seeds = args.seeds or seeds
     return [
         make_run(setting, seed, args.root, tuning=args.tuning)
-        for seed in range(max(wanted.values()))
+        for seed in seeds or range(max(wanted.values()))
         for setting, count in wanted.items()
-        if seed < count
+        if seeds or seed < count
     ]
 
 
@@ -134,10 +146,11 @@ def run_grid(args: argparse.Namespace) -> int:
 
 def write_report(args: argparse.Namespace) -> int:
     """Write tables and figures; renew the blocks of a document."""
-    runs = _runs(args)
+    kept = read_kept(KEPT)
+    runs = _runs(args, range(1 + max(known_seeds(args.root, kept), default=0)))
     if args.keep:
         print(f"{KEPT}: {keep(runs, KEPT)} runs\n")
-    results = Results.load(runs, read_kept(KEPT))
+    results = Results.load(runs, kept)
     out = args.out or args.root / "report"
     out.mkdir(parents=True, exist_ok=True)
     blocks = {name: build(results) for name, build in BUILDERS.items()}

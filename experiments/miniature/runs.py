@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -122,6 +123,17 @@ def make_run(setting: Setting, seed: int, root: Path, *, tuning: bool = False) -
     cfg = make_config(setting, tuning=tuning)
     name = f"{setting.name}-{config_digest(cfg)}"
     return Run(setting, seed, root / "runs" / name / f"seed-{seed}", cfg)
+
+
+def known_seeds(root: Path, kept: Iterable[str]) -> set[int]:
+    """Say which seeds any setting has.
+
+    Args:
+        root: folder of the whole experiment.
+        kept: keys of the results that are kept elsewhere.
+    """
+    names = [*kept, *(str(folder) for folder in root.glob("runs/*/seed-*"))]
+    return {int(name.rpartition("-")[2]) for name in names}
 
 
 def config_digest(cfg: Config) -> str:

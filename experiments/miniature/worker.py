@@ -16,6 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from tmt_vis.checkpoints.digests import hash_of
 from tmt_vis.engine.atomic_files import write_atomically
 
 from . import learned_tokens, oracle  # noqa: F401  they register their heads
@@ -59,6 +60,8 @@ def run(folder: Path) -> None:
         "cpu_seconds": time.process_time() - start_cpu,
         "resumed": bool(cfg.resume),
         "torch": torch.__version__,
+        # Processors round differently, so a pre-training is one of its own on each.
+        "start": hash_of(Path(cfg.load_from))[:8] if cfg.load_from else None,
         "commit": _commit(),
     }
     text = json.dumps(report, indent=1)

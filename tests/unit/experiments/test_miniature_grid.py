@@ -65,11 +65,28 @@ def test_new_leaves_out_what_is_kept(tmp_path, monkeypatch):
     )
     first = runs.make_run(Setting("m2f"), 0, tmp_path)
     monkeypatch.setattr(cli, "read_kept", lambda path: {first.key: {}})
-    args = dict(tables=["compare"], seeds=2, root=tmp_path, tuning=False)
+    args = dict(
+        tables=["compare"], seeds=cli.seed_range("2"), root=tmp_path, tuning=False
+    )
     for new in (False, True):
         cli.run_grid(Namespace(new=new, jobs=1, budget=1, **args))
     everything, rest = ([run.key for run in runs_] for runs_ in asked)
     assert len(everything) == 4 and rest == everything[1:]
+
+
+def test_seeds_are_a_number_or_a_range(tmp_path):
+    assert list(cli.seed_range("3")) == [0, 1, 2]
+    assert list(cli.seed_range("5-7")) == [5, 6, 7]
+    args = Namespace(tables=["compare"], seeds=None, root=tmp_path, tuning=False)
+    assert [run.seed for run in cli._runs(args)] == [0, 0]
+    assert [run.seed for run in cli._runs(args, range(2))] == [0, 0, 1, 1]
+    args.seeds = range(5, 7)
+    assert [run.seed for run in cli._runs(args, range(2))] == [5, 5, 6, 6]
+
+
+def test_a_report_looks_for_every_seed_there_is(tmp_path):
+    (tmp_path / "runs" / "m2f_YOU-0123abcd" / "seed-7").mkdir(parents=True)
+    assert runs.known_seeds(tmp_path, ["tmt_YOU-89abcdef/seed-4"]) == {4, 7}
 
 
 def test_a_dataset_gets_as_many_clips_in_every_mix():
