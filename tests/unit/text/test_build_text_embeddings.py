@@ -81,15 +81,22 @@ def test_several_templates_are_averaged_and_normalised_again(union):
     np.testing.assert_allclose(build_text_embeddings(cfg, union), mean, atol=1e-6)
 
 
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """One file of each bundled label space."""
+    folder = tmp_path_factory.mktemp("parts")
+    for name in bundled_names():
+        write_pretend_rn50(folder, [name])
+    return folder
+
+
 @pytest.mark.parametrize(
     "label_spaces",
     [["uvo"], ["ovis", "ytvis19"], ["ytvis21", "uvo"], ["coco", "ovis", "ytvis21"]],
 )
-def test_any_union_is_served_from_files_of_its_parts(tmp_path, label_spaces):
-    for name in bundled_names():
-        write_pretend_rn50(tmp_path, [name])
+def test_any_union_is_served_from_files_of_its_parts(parts, label_spaces):
     taxonomy = Taxonomy.from_label_spaces(label_spaces)
-    matrix = build_text_embeddings(dict(encoder=RN50, cache_dir=tmp_path), taxonomy)
+    matrix = build_text_embeddings(dict(encoder=RN50, cache_dir=parts), taxonomy)
     spoken = [prompt for prompt in taxonomy.prompts() if prompt]
     expected = PretendRN50(dim=64).encode(spoken)
     np.testing.assert_allclose(matrix[taxonomy.has_text], expected, atol=2e-4)
