@@ -6,6 +6,8 @@ Links are closed over *all* label spaces, also those outside the union at hand: 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .bundled import LINKS_FILE, bundled_names, data_root
@@ -193,8 +195,25 @@ def resolve_links(given: Iterable[LabelSpace]) -> CategoryClasses:
         TaxonomyError: If a link target is unknown, two categories of one label space
             would share a slot, or a near or apart pair would be merged.
     """
-    spaces = {name: load_label_space(name) for name in bundled_names()}
-    spaces |= {space.name: space for space in given}
+    bundled = _bundled_spaces()
+    own = {s.name: s for s in given if s is not bundled.get(s.name)}
+    if own:
+        return _classes(bundled | own)
+    links = data_root() / "taxonomies" / LINKS_FILE
+    return _bundled_classes(data_root(), links.read_bytes())
+
+
+def _bundled_spaces() -> dict[str, LabelSpace]:
+    return {name: load_label_space(name) for name in bundled_names()}
+
+
+@lru_cache(maxsize=4)  # 10 ms, for every model, taxonomy and vocabulary
+def _bundled_classes(root: Path, links: bytes) -> CategoryClasses:
+    """Resolve the links of the bundled label spaces, once per content of the file."""
+    return _classes(_bundled_spaces())
+
+
+def _classes(spaces: Mapping[str, LabelSpace]) -> CategoryClasses:
     resolver = _Resolver(spaces)
     declared = _bundled_links(resolver)
     for space in spaces.values():

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import shutil
 from pathlib import Path
 
@@ -180,3 +181,15 @@ def test_the_packaged_data_is_the_fallback(tmp_path, monkeypatch):
     shutil.rmtree(tmp_path / "data")
     with pytest.raises(TaxonomyError, match="were not found"):
         data_root()
+
+
+def test_changed_links_are_read_again(tmp_path, monkeypatch):
+    """What the bundled links lead to is kept, until their file has another content."""
+    shutil.copytree(data_root() / "taxonomies", tmp_path / "taxonomies")
+    monkeypatch.setenv("TMT_VIS_DATA", str(tmp_path))
+    links = tmp_path / "taxonomies" / "links.json"
+    content, sizes = json.loads(links.read_text()), []
+    for same in (content["same"], []):
+        links.write_text(json.dumps(content | {"same": same}))
+        sizes.append(Taxonomy.from_label_spaces(["ytvis19", "ovis"]).num_categories)
+    assert sizes == [45, 65]
