@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -22,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 MAIN = "tmt_vis/tmt-vis_r50_8xb2-16k_ytvis19-ovis-uvo"
 ABLATIONS = "tmt_vis/ablations/"
+
+SHARED = ("ResNet", "SwinTransformer", "ClipPixelDecoder", "MSDeformAttnPixelDecoder")
 
 _models: dict[str, torch.nn.Module] = {}
 
@@ -53,10 +56,22 @@ def metafile_models() -> list[dict]:
     return models
 
 
+_parse = cache(Config._file2dict)
+
+
+def _parsed_once(*args: Any, **named: Any) -> tuple[Any, ...]:
+    """Parse a file with its bases, as ``Config._file2dict``, once."""
+    return copy.deepcopy(_parse(*args, **named))
+
+
 @cache
 def load(name: str) -> Config:
-    """Parse a config by its path below configs/; the result is shared, not yours."""
-    return Config.fromfile(CONFIGS / f"{name}.py")
+    """Parse a config by its path below configs/; the result is shared, not yours.
+
+    Sixty configs have a few bases in common, which are parsed once.
+    """
+    with mock.patch.object(Config, "_file2dict", _parsed_once):
+        return Config.fromfile(CONFIGS / f"{name}.py")
 
 
 def with_options(cfg: Config, options: Sequence[str]) -> Config:
@@ -144,9 +159,25 @@ def shapes_only() -> Iterator[None]:
 
 
 def build_model(model_cfg: Mapping[str, Any]) -> torch.nn.Module:
-    """Build a model without memory; equal configs share one model."""
+    """Build a model without memory; equal models and equal backbones are built once.
+
+    The result is shared, not yours.
+    """
     key = repr(model_cfg)
     if key not in _models:
-        with shapes_only():
+        with shapes_only(), mock.patch.object(MODELS, "build", _built_once):
             _models[key] = MODELS.build(model_cfg)
+    return _models[key]
+
+
+_build = MODELS.build
+
+
+def _built_once(cfg: Mapping[str, Any], *args: Any, **named: Any) -> torch.nn.Module:
+    """Build as MODELS does, but the large parts that most configs have in common."""
+    if cfg["type"] not in SHARED or args or named:
+        return _build(cfg, *args, **named)
+    key = repr(cfg)
+    if key not in _models:
+        _models[key] = _build(cfg)
     return _models[key]

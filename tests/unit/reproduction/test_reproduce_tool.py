@@ -15,15 +15,6 @@ from helpers.tiny_published import (
     write_table,
 )
 from helpers.tiny_run import make_sprites
-from mmengine.config import Config
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_config_text():
-    """Skip yapf, which formats the config into every log: 0.5 s each time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Config, "pretty_text", property(lambda self: repr(dict(self))))
-        yield
 
 
 @pytest.fixture(scope="module")
