@@ -192,6 +192,20 @@ def check_threads(environ: Mapping[str, str], cores: int) -> Finding:
     return Finding("threads", "ok", detail)
 
 
+def check_bfloat16(cpuinfo: str) -> Finding:
+    """Look for bfloat16 among the instructions of the CPU.
+
+    Args:
+        cpuinfo: content of ``/proc/cpuinfo``; empty where there is none.
+    """
+    topic, flags = "bfloat16 (CPU)", set(cpuinfo.split())
+    found = sorted(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+    if found or not cpuinfo:
+        return Finding(topic, "ok", ", ".join(found) or "cannot tell")
+    # Not a fault of the installation, and GPUs have their own.
+    return Finding(topic, "ok", "no instructions; on this CPU, --amp is slower")
+
+
 def check_text_embeddings() -> Finding:
     """Count the files of text embeddings in the folders that are searched."""
     topic = "text embeddings"
@@ -226,6 +240,10 @@ def check_installed(folder: str, package: str = "tmt_vis") -> Finding:
     return Finding(topic, "broken", lines[-1], "pip install -e . in the repository")
 
 
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
 def _one_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"
@@ -250,6 +268,7 @@ def examine() -> list[Finding]:
         check_gpu,
         lambda: check_allocator(os.environ),
         lambda: check_threads(os.environ, os.cpu_count() or 1),
+        lambda: check_bfloat16(_read(Path("/proc/cpuinfo"))),
         lambda: check_installed(other_folder),
         check_text_embeddings,
     ]

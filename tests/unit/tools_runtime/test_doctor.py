@@ -120,6 +120,21 @@ def test_threads(doctor, environ, status):
     assert doctor.check_threads(environ, 4).status == status
 
 
+@pytest.mark.parametrize(
+    ("cpuinfo", "detail"),
+    [
+        ("flags : fpu avx2 avx512f avx512_bf16 sse", "avx512_bf16"),
+        ("flags : amx_tile amx_bf16 avx512_bf16", "amx_bf16, avx512_bf16"),
+        ("Features : fp asimd bf16", "bf16"),
+        ("flags : fpu avx2 avx512f avx512_vnni", "no instructions"),
+        ("", "cannot tell"),
+    ],
+)
+def test_bfloat16(doctor, cpuinfo, detail):
+    finding = doctor.check_bfloat16(cpuinfo)
+    assert finding.status == "ok" and finding.detail.startswith(detail)
+
+
 def test_text_embeddings(doctor, tmp_path):
     assert doctor.count_embeddings([tmp_path]).status == "warning"
     (tmp_path / "encoder-01234567.npz").touch()
