@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from .common import Options, Row, Spec, compare_times
+from .environment import require_bfloat16
 from .infer_video_t36_bf16 import agreement
 from .models import our_result, pair, video
 
@@ -15,6 +16,7 @@ SPEC = Spec(
 
 def run(options: Options) -> Iterator[Row]:
     """Compare on one video."""
+    require_bfloat16(options)
     clip = video(options, options.choose(1, 1, 8))
     model, pixels = pair(options).ours, clip.pixels()
 

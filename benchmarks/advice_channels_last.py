@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .common import Options, Row, Spec, compare_times
+from .environment import require_bfloat16
 from .models import pair, video
 
 SPEC = Spec(
@@ -45,6 +46,7 @@ def run(options: Options) -> Iterator[Row]:
         b=lambda: last(frames_last),
         check=check,
     )
+    require_bfloat16(options)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         yield compare_times(
             SPEC,

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from . import ROOT
+from .common import Options, Skipped
 
 _MALLOC = re.compile(r"^(MALLOC_\w+_) \?= (\d+)$", re.M)
+_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 _PACKAGES = ("torch", "torchvision", "mmengine", "mmcv", "mmcv-lite", "mmdet", "numpy")
 
 
@@ -49,11 +51,26 @@ def describe() -> dict[str, Any]:
     )
 
 
+def require_bfloat16(options: Options) -> None:
+    """Refuse to time bfloat16 on a CPU without instructions for it.
+
+    Raises:
+        Skipped: if there are none and sizes are not tiny. One frame of 384x640 then
+            takes minutes, which says nothing of the code.
+    """
+    flags = set(_cpuinfo().split())
+    if flags and not options.tiny and not flags & _BFLOAT16_FLAGS:
+        raise Skipped("this CPU has no bfloat16 instructions")
+
+
 def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    text = info.read_text() if info.exists() else ""
-    found = re.search(r"model name\s*: (.+)", text)
+    found = re.search(r"model name\s*: (.+)", _cpuinfo())
     return found[1] if found else platform.processor()
+
+
+def _cpuinfo() -> str:
+    info = Path("/proc/cpuinfo")
+    return info.read_text() if info.exists() else ""
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .common import Options, Row, Spec, Target, compare_times
+from .environment import require_bfloat16
 from .models import our_result, pair, their_result, video
 
 SPEC = Spec(
@@ -37,6 +38,7 @@ def agreement(model: nn.Module, pixels: Tensor) -> str:
 
 def run(options: Options) -> Iterator[Row]:
     """Compare on one video, to masks of 720p."""
+    require_bfloat16(options)
     clip = video(options, options.choose(2, 6, 36))
     both, pixels = pair(options), clip.pixels()
     yield compare_times(

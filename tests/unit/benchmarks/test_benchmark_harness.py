@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import common, registry
+from benchmarks import common, environment, registry
 from benchmarks.common import (
     Incorrect,
     Options,
@@ -140,6 +140,27 @@ def rows_of(*values):
             yield compare(SPEC, [10], [value], size="s", agreement="equal")
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("flags", "scale", "skipped"),
+    [
+        ("fpu avx2 avx512f avx512_vnni", "default", True),
+        ("fpu avx2 avx512f avx512_vnni", "quick", False),
+        ("fpu avx2 avx512f avx512_bf16", "default", False),
+        ("", "default", False),  # nothing is known
+    ],
+)
+def test_bfloat16_is_timed_where_there_are_instructions(
+    monkeypatch, flags, scale, skipped
+):
+    monkeypatch.setattr(environment, "_cpuinfo", lambda: flags)
+    try:
+        environment.require_bfloat16(Options(scale=scale))
+    except Skipped as why:
+        assert skipped and "no bfloat16 instructions" in str(why)
+    else:
+        assert not skipped
 
 
 def test_only_missed_gating_targets_fail():
