@@ -39,7 +39,7 @@ def agreement(model: nn.Module, pixels: Tensor) -> str:
 def run(options: Options) -> Iterator[Row]:
     """Compare on one video, to masks of 720p."""
     require_bfloat16(options)
-    clip = video(options, options.choose(2, 6, 36))
+    clip = video(options, options.choose(2, 4, 36))
     both, pixels = pair(options), clip.pixels()
     yield compare_times(
         SPEC,
