@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .grid import DATASETS, TABLES, Setting
+from .grid import DATASETS, PAIRS, TABLES, Setting
 from .runs import Run
 from .statistics import Difference, Spread, paired_difference, spread
 
@@ -303,6 +303,25 @@ def _plain(name: str) -> Callable[[Results], str]:
     return build
 
 
+def pairs(results: Results) -> str:
+    """Differences of mean AP over the seeds that both methods have."""
+    rows = []
+    for method, reference, question in PAIRS:
+        gap = paired_difference(
+            results.metric(Setting(method), "mean"),
+            results.metric(Setting(reference), "mean"),
+        )
+        rows.append(
+            [
+                question,
+                f"{method} − {reference}",
+                str(gap.count),
+                format_difference(gap),
+            ]
+        )
+    return markdown(["what", "difference", "seeds", "mean AP"], rows)
+
+
 def table4(results: Results) -> str:
     """Components, for one dataset and for three, each against its own baseline."""
     parts = []
@@ -325,6 +344,7 @@ BUILDERS: dict[str, Callable[[Results], str]] = {
     **{name: _plain(name) for name in TABLES},
     "table3": table3,
     "table4": table4,
+    "pairs": pairs,
     "table11": table11,
     "table12": table12,
     "compilation": compilation,

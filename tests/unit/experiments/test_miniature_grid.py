@@ -10,8 +10,15 @@ from mmengine.config import Config
 
 from experiments.miniature import __main__ as cli
 from experiments.miniature import learned_tokens, oracle, runs  # noqa: F401  registers
-from experiments.miniature.grid import DATASETS, METHODS, TABLES, Setting, settings_of
-from experiments.miniature.report import Results, markdown, table3, table11
+from experiments.miniature.grid import (
+    DATASETS,
+    METHODS,
+    PAIRS,
+    TABLES,
+    Setting,
+    settings_of,
+)
+from experiments.miniature.report import Results, markdown, pairs, table3, table11
 from experiments.miniature.runner import Outcome
 from experiments.miniature.statistics import paired_difference, spread
 
@@ -19,6 +26,7 @@ from experiments.miniature.statistics import paired_difference, spread
 def test_tables_share_settings_and_use_every_method():
     settings = settings_of(list(TABLES))
     assert {s.method for s in settings} == set(METHODS)
+    assert {method for pair in PAIRS for method in pair[:2]} <= set(METHODS)
     compared = [Setting("m2f"), Setting("tmt")]
     assert settings_of(["compare"]) == dict.fromkeys(compared, 1)
 
@@ -170,6 +178,9 @@ def test_tables_pair_methods_by_seed():
     }
     row = table3(Results(reports)).splitlines()[-1]
     assert row.startswith("| YOU | 3 | 20.0 ± 10.0 | 23.0 ± 11.0 | **+3.0 [+2.")
+    table = pairs(Results(reports)).splitlines()
+    assert table[2].startswith("| all of TMT-VIS | tmt − m2f | 3 | **+3.0 [+2.")
+    assert table[3].endswith("| m2f-restricted − m2f | 0 | – |")
     duck = table11(Results(reports)).splitlines()[-1]
     assert duck.startswith(
         "| duck | 3 | – | 50.0 | 20.0 ± 10.0 | 23.0 ± 11.0 | – | -38.0"
