@@ -120,21 +120,37 @@ def missed(results: Results) -> str:
 
 
 def machine(results: Results) -> str:
-    """Name machine, versions and allocator of the run."""
-    with_facts = [r for r in results if r["environment"]]
-    if not with_facts:
+    """Name machines, versions and allocator: of most results, then of the others."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        if result["environment"]:
+            groups.setdefault(result["environment"]["cpu"], []).append(result)
+    if not groups:
         return "Unknown."
-    facts = with_facts[0]["environment"]
-    commits = sorted({r["environment"]["commit"] for r in with_facts})
-    loads = [r["environment"]["load_average"] for r in with_facts]
+    most, *others = sorted(groups.values(), key=len, reverse=True)
+    facts = most[0]["environment"]
     versions = ", ".join(f"{k} {v}" for k, v in facts["versions"].items())
     allocator = " ".join(f"{k}={v}" for k, v in facts["allocator"].items())
-    minutes = sum(r["seconds"] for r in results) / 60
+    lines = [
+        f"{_place(most)}; Python {facts['python']}, {versions}; `{allocator}`; "
+        "(+ behind a commit: with uncommitted changes)."
+    ]
+    for group in others:
+        names = ", ".join(f"`{result['name']}`" for result in group)
+        lines.append(f"{names}: {_place(group)}.")
+    return "\n\n".join(lines)
+
+
+def _place(results: Results) -> str:
+    """Say where, at which commits and under which load some results were measured."""
+    every = [result["environment"] for result in results]
+    facts, loads = every[0], [facts["load_average"] for facts in every]
+    commits = sorted({facts["commit"] for facts in every})
+    minutes = sum(result["seconds"] for result in results) / 60
     return (
-        f"{facts['cpu']}, {facts['cores']} cores, threads: {facts['threads']}; "
-        f"Python {facts['python']}, {versions}; `{allocator}`; commit "
-        f"{', '.join(commits)} (+: with uncommitted changes); load average "
-        f"{min(loads)} to {max(loads)} while it ran; {minutes:.0f} minutes in all."
+        f"{facts['cpu']}, {facts['cores']} cores, threads: {facts['threads']}; commit "
+        f"{', '.join(commits)}; load average {min(loads)} to {max(loads)} while it "
+        f"ran; {minutes:.0f} minutes in all"
     )
 
 

@@ -18,7 +18,7 @@ from benchmarks.common import (
     interleave,
 )
 from benchmarks.memory import in_child, peak_bytes
-from benchmarks.report import renew, replace_block, table
+from benchmarks.report import machine, renew, replace_block, table
 from benchmarks.suite import read_results, run_one, write_json
 
 SPEC = Spec("group/name", "theirs", "ours", target=Target(ratio=2), gating=True)
@@ -237,6 +237,29 @@ def test_the_page_is_renewed(tmp_path):
     assert (tmp_path / "images" / "benchmarks.png").stat().st_size > 1000
     with pytest.raises(ValueError, match="no block"):
         replace_block("nothing", "table", "")
+
+
+def test_every_machine_is_named_with_what_it_measured():
+    facts = dict(
+        cores=2,
+        threads=2,
+        load_average=0.5,
+        python="3.11",
+        versions=dict(torch="2"),
+        allocator=dict(MALLOC="1"),
+        commit="abc",
+    )
+
+    def result(name, cpu):
+        return dict(name=name, environment=dict(facts, cpu=cpu), seconds=60)
+
+    first, second = machine(
+        [result("a/b", "old"), result("c/d", "new"), result("e/f", "new")]
+    ).split("\n\n")
+    assert first.startswith("new, 2 cores, threads: 2; commit abc; load average 0.5")
+    assert "2 minutes in all; Python 3.11, torch 2; `MALLOC=1`" in first
+    assert second.startswith("`a/b`: old, 2 cores") and "1 minutes in all" in second
+    assert machine([dict(name="a/b", environment={})]) == "Unknown."
 
 
 def test_what_did_not_run_is_in_the_table():
