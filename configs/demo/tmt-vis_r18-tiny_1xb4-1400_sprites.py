@@ -101,7 +101,14 @@ optim_wrapper = dict(
     optimizer=dict(lr=1e-3),
     # 0.01 is for COCO-initialised weights; from scratch it stops learning.
     clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=1.0))),
+    paramwise_cfg=dict(
+        custom_keys={
+            "backbone": dict(lr_mult=1.0),
+            # What so short a training learns worst: mean AP was 41.0 with ten times the
+            # rate of the others, 38.0 without (one seed).
+            "head.cls_embed": dict(lr_mult=10.0),
+        }
+    ),
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=warmup),
