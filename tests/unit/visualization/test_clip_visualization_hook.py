@@ -34,7 +34,7 @@ def make_runner(folder):
     )
 
 
-def make_sample(name="a/b", dataset="zoo"):
+def make_sample(name="a/b", dataset="barn"):
     """The upper half belongs to query 5 (dog, then cat), the lower to query 2."""
     masks = np.zeros((FRAMES, *SIZE), bool)
     masks[:, :30] = True
@@ -71,7 +71,7 @@ def test_a_validation_becomes_a_video_of_each_clip(tmp_path):
     runner, hook = make_runner(tmp_path), ClipVisualizationHook(draw=True)
     drawn(hook, runner, make_sample(), make_sample("c", "wood"))
     folder = "now/vis_video/iter_400"
-    assert files(tmp_path) == [f"{folder}/zoo/a_b.mp4", f"{folder}/wood/c.mp4"]
+    assert files(tmp_path) == [f"{folder}/barn/a_b.mp4", f"{folder}/wood/c.mp4"]
     capture = cv2.VideoCapture(str(tmp_path / folder / "wood" / "c.mp4"))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == FRAMES
     blue, green, red = capture.read()[1][-20, 20].tolist()  # nothing is drawn there
@@ -95,10 +95,10 @@ def test_some_videos_of_every_dataset_and_pass(tmp_path):
     runner, hook = make_runner(tmp_path), ClipVisualizationHook(draw=True, max_videos=1)
     for name in ("x", "y"):
         drawn(hook, runner, make_sample(name), make_sample(name, "wood"))
-    assert [f[-10:] for f in files(tmp_path)] == ["zoo/x.mp4", "wood/x.mp4"]
+    assert [f[-10:] for f in files(tmp_path)] == ["barn/x.mp4", "wood/x.mp4"]
     hook.before_val_epoch(runner)
     drawn(hook, runner, make_sample("z"))
-    assert any(f.endswith("zoo/z.mp4") for f in files(tmp_path))
+    assert any(f.endswith("barn/z.mp4") for f in files(tmp_path))
 
 
 def test_nothing_is_drawn_unless_asked_for(tmp_path):
@@ -122,7 +122,7 @@ def test_mmdets_show_dir_switches_it_on(tmp_path, repo_root):
         trigger_visualization_hook(cfg, args).default_hooks["visualization"]
     )
     drawn(hook, make_runner(tmp_path), make_sample(), test=True)
-    assert files(tmp_path) == ["now/look/zoo/a_b.mp4"]
+    assert files(tmp_path) == ["now/look/barn/a_b.mp4"]
 
 
 @pytest.mark.parametrize(
