@@ -95,7 +95,10 @@ def main() -> int:
 def seed_range(text: str) -> range:
     """Read ``5-7`` (both included) or ``3`` (0 to 2)."""
     first, _, last = text.rpartition("-")
-    return range(int(first), int(last) + 1) if first else range(int(last))
+    seeds = range(int(first), int(last) + 1) if first else range(int(last))
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"{text!r} has no seed; use A-B with A <= B")
+    return seeds
 
 
 def _runs(args: argparse.Namespace, seeds: range | None = None) -> list[Run]:

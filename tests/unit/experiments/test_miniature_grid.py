@@ -1,7 +1,7 @@
 """The grid of the miniature experiment: every method is a config that builds."""
 
 import math
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 import pytest
@@ -85,6 +85,9 @@ def test_new_leaves_out_what_is_kept(tmp_path, monkeypatch):
 def test_seeds_are_a_number_or_a_range(tmp_path):
     assert list(cli.seed_range("3")) == [0, 1, 2]
     assert list(cli.seed_range("5-7")) == [5, 6, 7]
+    for nothing in ("7-5", "0"):
+        with pytest.raises(ArgumentTypeError, match=f"'{nothing}' has no seed"):
+            cli.seed_range(nothing)
     args = Namespace(tables=["compare"], seeds=None, root=tmp_path, tuning=False)
     assert [run.seed for run in cli._runs(args)] == [0, 0]
     assert [run.seed for run in cli._runs(args, range(2))] == [0, 0, 1, 1]
