@@ -10,7 +10,6 @@ from .masked_attention import (
     keep_from_mask_logits,
     masked_attention,
     masked_attention_reference,
-    rescue_empty_rows,
 )
 from .point_sampling import (
     PointSampler,
@@ -33,7 +32,6 @@ __all__ = [
     "mask_logits",
     "masked_attention",
     "masked_attention_reference",
-    "rescue_empty_rows",
     "resize_clip",
     "sample_points",
     "sample_shared_points",

@@ -44,13 +44,20 @@ def _even_ratio(source: Size, target: Size) -> int:
 def _mean_of_centres(features: Tensor, ratio: int) -> Tensor:
     """Average the four cells around the centre of each target cell.
 
-    That is bilinear interpolation for an even ratio, in the same order of additions,
-    without the copy of all features that ``F.interpolate`` makes first.
+    That is bilinear interpolation for an even ratio, without the copy of all features
+    that ``F.interpolate`` makes first.
+
+    Returns:
+        ``(B, T, C, h, w)``, laid out as ``(B, C, T, h, w)``: :func:`mask_logits` would
+        otherwise copy it in every decoder layer, a tenth of the time of all heads.
     """
     low, high = ratio // 2 - 1, ratio // 2
-    rows = [features[..., start::ratio, :] for start in (low, high)]
-    top, bottom = (row[..., low::ratio] + row[..., high::ratio] for row in rows)
-    return (top + bottom) * 0.25
+    # Rows first: their cells lie side by side, so a third faster than columns first.
+    rows = features[..., low::ratio, :] + features[..., high::ratio, :]
+    left, right = rows[..., low::ratio], rows[..., high::ratio]
+    batch, frames, *shape = left.shape
+    out = left.new_empty(batch, shape[0], frames, *shape[1:]).transpose(1, 2)
+    return out.copy_(left).add_(right).mul_(0.25)
 
 
 def mask_logits(mask_embeds: Tensor, mask_features: Tensor) -> Tensor:

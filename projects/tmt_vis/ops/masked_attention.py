@@ -80,22 +80,12 @@ def _additive(keep: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros_like(keep, dtype=dtype).masked_fill_(~keep, float("-inf"))
 
 
-def rescue_empty_rows(keep: Tensor) -> Tensor:
-    """Let a query that may attend nowhere attend everywhere.
-
-    Mask2Former does the same (its ``attn_mask.sum(-1) == attn_mask.shape[-1]``
-    test); without it the softmax of such a row is NaN.
-
-    Args:
-        keep: ``(..., M)`` bool.
-    """
-    return keep | ~keep.any(-1, keepdim=True)
-
-
 def keep_from_mask_logits(mask_logits: Tensor) -> Tensor:
     """Turn mask logits into the keep mask of masked cross-attention.
 
-    The reference blocks ``sigmoid(x) < 0.5``, which is ``x < 0``.
+    The reference blocks ``sigmoid(x) < 0.5``, which is ``x < 0``, and lets a query that
+    may attend nowhere attend everywhere (its ``attn_mask.sum(-1) ==
+    attn_mask.shape[-1]`` test): the softmax of an empty row is NaN.
 
     Args:
         mask_logits: ``(B, Q, M)``.
@@ -103,7 +93,12 @@ def keep_from_mask_logits(mask_logits: Tensor) -> Tensor:
     Returns:
         ``(B, Q, M)`` bool, True = attend; no row is empty.
     """
-    return rescue_empty_rows(mask_logits.detach() >= 0)
+    logits = mask_logits.detach()
+    # As `keep | ~keep.any(-1)` with keep = logits >= 0, but `any` takes a CPU five
+    # times as long as the largest value.
+    largest = logits.amax(-1, keepdim=True)
+    threshold = torch.full_like(largest, float("-inf")).masked_fill_(largest >= 0, 0)
+    return logits >= threshold
 
 
 __all__ = [
@@ -112,5 +107,4 @@ __all__ = [
     "keep_from_mask_logits",
     "masked_attention",
     "masked_attention_reference",
-    "rescue_empty_rows",
 ]

@@ -68,6 +68,25 @@ def test_keep_blocks_sigmoid_below_half_and_rescues_empty_rows():
     assert torch.equal(keep_from_mask_logits(logits), expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_keep_equals_its_readable_reference(dtype):
+    """Also for zeros of both signs, infinities and a column of NaN."""
+    torch.manual_seed(0)
+    logits = torch.randn(2, 50, 6) - 1  # about one row in four is empty
+    logits[0, :3, 0] = torch.tensor([0.0, -0.0, float("inf")])
+    logits[0, 3] = -float("inf")
+    logits[1, :, 5] = float("nan")
+    logits = logits.to(dtype)
+    reference = logits >= 0
+    empty = ~reference.any(-1, keepdim=True)
+    assert 5 < empty.sum() < 50
+    # NaN ends a training elsewhere; here it only must not be attended.
+    expected = (reference | empty) & ~logits.isnan()
+    # A row whose largest value is NaN counts as empty.
+    expected[1] = ~logits[1].isnan()
+    assert torch.equal(keep_from_mask_logits(logits), expected)
+
+
 @pytest.mark.parametrize("size", [(3, 5), (2, 2), (6, 10), (5, 7)])
 def test_resizing_features_equals_resizing_masks(size):
     """Also for odd sizes: the interpolation is linear in the values."""
@@ -85,7 +104,21 @@ def test_even_ratios_are_the_mean_of_four_cells(size, ratio):
     features = torch.randn(2, 3, 4, 16, 32)
     assert _even_ratio((16, 32), size) == ratio
     slow = F.interpolate(features.flatten(0, 1), size=size, mode="bilinear")
-    torch.testing.assert_close(resize_clip(features, size).flatten(0, 1), slow)
+    resized = resize_clip(features, size)
+    torch.testing.assert_close(resized.flatten(0, 1), slow)
+    assert resized.transpose(1, 2).is_contiguous()  # or every layer copies it
+
+
+def test_even_ratios_have_the_gradient_of_the_interpolation():
+    torch.manual_seed(0)
+    features = torch.randn(1, 2, 3, 8, 8, requires_grad=True)
+    weights = torch.randn(1, 2, 3, 4, 4)
+    (fast,) = torch.autograd.grad(
+        (resize_clip(features, (4, 4)) * weights).sum(), features
+    )
+    slow = F.interpolate(features.flatten(0, 1), size=(4, 4), mode="bilinear")
+    (expected,) = torch.autograd.grad((slow * weights[0]).sum(), features)
+    torch.testing.assert_close(fast, expected)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 16), (5, 10), (3, 32), (16, 8)])
