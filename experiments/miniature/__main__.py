@@ -17,12 +17,20 @@ from pathlib import Path
 
 from . import figures
 from .data import prepare
-from .grid import DATASETS, TABLES, Setting, settings_of
+from .grid import COMPARED, DATASETS, TABLES, Setting, settings_of
 from .kept import keep, read_kept
 from .pretraining import pretrain
 from .report import BUILDERS, Results, comparison, cost
 from .runner import work_through
-from .runs import KEPT, ROOT, Run, known_seeds, make_run
+from .runs import (
+    KEPT,
+    PRETRAIN_CONFIG,
+    ROOT,
+    SHORT_PRETRAIN_CONFIG,
+    Run,
+    known_seeds,
+    make_run,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -134,7 +142,7 @@ def list_runs(args: argparse.Namespace) -> int:
 def run_grid(args: argparse.Namespace) -> int:
     """Do what is missing within the budget."""
     prepare(args.root)
-    pretrain(args.root)
+    pretrain(args.root, PRETRAIN_CONFIG)
     kept = read_kept(KEPT) if args.new else {}
     runs = [run for run in _runs(args) if run.key not in kept]
     outcome = work_through(
@@ -223,9 +231,9 @@ def renew_blocks(path: Path, blocks: dict[str, str]) -> None:
 def compare(args: argparse.Namespace) -> int:
     """Train naive joint training and TMT-VIS with one seed; print and draw both."""
     prepare(args.root)
-    pretrain(args.root)
-    settings = TABLES["compare"]
-    runs = [make_run(setting, 0, args.root) for setting in settings]
+    start = SHORT_PRETRAIN_CONFIG
+    pretrain(args.root, start)
+    runs = [make_run(s, 0, args.root, pretraining=start) for s in COMPARED]
     outcome = work_through(
         runs, root=args.root, jobs=os.cpu_count() or 1, budget=float("inf")
     )
@@ -233,13 +241,13 @@ def compare(args: argparse.Namespace) -> int:
         return 1
     results = Results.load(runs)
     picture = args.root / "compare.png"
-    figures.draw_settings(results, settings, picture)
+    figures.draw_settings(results, COMPARED, picture)
     print(
         f"\nJoint training on {', '.join(DATASETS)}, one seed, held-out videos, AP:\n"
     )
-    print(comparison(results, settings, settings[0]))
+    print(comparison(results, COMPARED, COMPARED[0]))
     print("\nAP50:\n")
-    print(comparison(results, settings, settings[0], metric="AP50"))
+    print(comparison(results, COMPARED, COMPARED[0], metric="AP50"))
     print(f"\n{picture}\nOne seed proves nothing: 'run causes' does more.")
     return 0
 

@@ -158,9 +158,11 @@ def _all_three(*methods: str) -> tuple[Setting, ...]:
 _COMPONENTS = ("m2f", "tmt-no-loss", "tmt")
 _ZERO_SHOT_METHODS = ("m2f", "m2f-text", "tmt", "tmt-text")
 
+# Of `make compare`.
+COMPARED = _all_three("m2f", "tmt")
+
 # In the order of their weight: a budget is spent from the front.
 TABLES: dict[str, tuple[Setting, ...]] = {
-    "compare": _all_three("m2f", "tmt"),
     "diagnosis": _all_three(
         "m2f",
         "m2f-restricted",
@@ -236,7 +238,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
 )
 
 # The rows that the findings rest on differ by a point: more seeds than the others.
-_SEEDS = {"compare": 1, "causes": 5}
+_SEEDS = {"causes": 5}
 
 
 def settings_of(tables: Sequence[str]) -> dict[Setting, int]:

@@ -145,13 +145,17 @@ def _show_progress(active: Sequence[_Active], done: int, total: int) -> None:
     """Keep one line up to date on a terminal."""
     if not sys.stdout.isatty():
         return
-    steps = ", ".join(f"{job.run.setting.name} {_step(job.run)}" for job in active)
+    steps = ", ".join(f"{j.run.setting.name} {last_step(j.run.folder)}" for j in active)
     print(f"\r{done}/{total} done; {steps}"[:110].ljust(110), end="", flush=True)
 
 
-def _step(run: Run) -> int:
-    """Return the last iteration that the run logged."""
-    files = sorted(run.folder.glob("*/vis_data/scalars.json"))
+def last_step(folder: Path) -> int:
+    """Return the last iteration that a training logged, 0 before the first.
+
+    Args:
+        folder: of the training.
+    """
+    files = sorted(folder.glob("*/vis_data/scalars.json"))
     if not files:
         return 0
     lines = files[-1].read_text().splitlines()

@@ -22,6 +22,10 @@ CONFIGS = Path(__file__).parent / "configs"
 KEPT = Path(__file__).parent / "results.json"
 CONFIG = CONFIGS / "tmt-vis_r18-mini_1xb4-500_sprites.py"
 PRETRAIN_CONFIG = CONFIGS / "mask2former-vis_r18-mini_1xb4-4500_sprites-pretrain.py"
+# Of `make compare`, which has a quarter of an hour.
+SHORT_PRETRAIN_CONFIG = (
+    CONFIGS / "mask2former-vis_r18-mini_1xb4-2000_sprites-pretrain.py"
+)
 DECIDING = (
     "model",
     "load_from",
@@ -73,19 +77,22 @@ def _read(path: Path) -> dict:
     return Config.fromfile(path).to_dict()
 
 
-def make_config(setting: Setting, *, tuning: bool = False) -> Config:
+def make_config(
+    setting: Setting, *, tuning: bool = False, pretraining: Path = PRETRAIN_CONFIG
+) -> Config:
     """Build the config of a setting, with the paths of the config file.
 
     Args:
         setting: method and datasets.
         tuning: test on the validation videos that choices may be made on, instead of
             those held out for the tables.
+        pretraining: config of the weights that it starts from.
     """
     content = _read(CONFIG)
     if tuning:
         content = _relocate(content, f"{ROOT}/data/heldout", TRAIN_DATA)
     cfg = Config(copy.deepcopy(content))
-    cfg.load_from = str(pretrained_file(ROOT))
+    cfg.load_from = str(pretrained_file(ROOT, pretraining))
     cfg.merge_from_dict(dict(METHODS[setting.method]))
     for name in set(DATASETS) - set(setting.train_sets):
         cfg.train_dataloader.dataset.datasets[name] = None
@@ -111,16 +118,16 @@ def _share_iterations(cfg: Config, setting: Setting) -> None:
     cfg.default_hooks.checkpoint.interval = count
 
 
-def make_run(setting: Setting, seed: int, root: Path, *, tuning: bool = False) -> Run:
+def make_run(setting: Setting, seed: int, root: Path, **kwargs: Any) -> Run:
     """Say where a run belongs.
 
     Args:
         setting: what is run.
         seed: of the run.
         root: folder of the whole experiment.
-        tuning: see :func:`make_config`.
+        kwargs: of :func:`make_config`.
     """
-    cfg = make_config(setting, tuning=tuning)
+    cfg = make_config(setting, **kwargs)
     name = f"{setting.name}-{config_digest(cfg)}"
     return Run(setting, seed, root / "runs" / name / f"seed-{seed}", cfg)
 
@@ -144,13 +151,14 @@ def config_digest(cfg: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def pretrained_file(root: Path) -> Path:
-    """Say where the weights are that every run starts from.
+def pretrained_file(root: Path, pretraining: Path = PRETRAIN_CONFIG) -> Path:
+    """Say where the weights are that runs start from.
 
     Args:
         root: folder of the whole experiment.
+        pretraining: config of the weights.
     """
-    digest = config_digest(Config(copy.deepcopy(_read(PRETRAIN_CONFIG))))
+    digest = config_digest(Config(copy.deepcopy(_read(pretraining))))
     return root / f"pretrained-{digest}.pth"
 
 

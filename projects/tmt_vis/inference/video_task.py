@@ -55,7 +55,8 @@ class VideoTask:
 
         Args:
             resume: Go on where the run that left ``partial`` ended.
-            progress: Called after each frame with frames read and frames expected.
+            progress: Called with frames read and frames expected, after each frame and
+                each window of the run that goes on.
 
         Returns:
             The result.
@@ -99,7 +100,10 @@ class VideoTask:
             return
         stored = partial.read() if resume else StoredRun()
         partial.begin(stored)
-        yield from stored.windows
+        for prediction in stored.windows:
+            yield prediction
+            if progress is not None:
+                progress(prediction.window.stop, self._expected_frames())
         if stored.end is not None:
             self.source.truncated = stored.end["truncated"]
             return
@@ -118,12 +122,14 @@ class VideoTask:
         yield from self.engine.run(packed, start=start, after=last)
 
     def _frames(self, start: int, progress: Progress | None) -> Iterator[np.ndarray]:
-        limit, expected = self.max_frames, self.source.num_frames
-        if limit is not None:
-            expected = limit if expected is None else min(limit, expected)
+        limit, expected = self.max_frames, self._expected_frames()
         left = None if limit is None else max(0, limit - start)
         frames = islice(self.source.frames(start), left)
         for number, frame in enumerate(frames, start + 1):
             yield frame
             if progress is not None:
                 progress(number, expected)
+
+    def _expected_frames(self) -> int | None:
+        counts = (self.max_frames, self.source.num_frames)
+        return min((count for count in counts if count is not None), default=None)

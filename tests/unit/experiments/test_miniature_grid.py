@@ -27,19 +27,16 @@ def test_tables_share_settings_and_use_every_method():
     settings = settings_of(list(TABLES))
     assert {s.method for s in settings} == set(METHODS)
     assert {method for pair in PAIRS for method in pair[:2]} <= set(METHODS)
-    compared = [Setting("m2f"), Setting("tmt")]
-    assert settings_of(["compare"]) == dict.fromkeys(compared, 1)
 
 
 def test_a_setting_has_the_seeds_of_its_most_demanding_table():
-    assert set(settings_of(["compare"]).values()) == {1}
-    seeds = settings_of(["compare", "causes", "table3"])
+    seeds = settings_of(["causes", "table3"])
     assert seeds[Setting("tmt")] == seeds[Setting("m2f-restricted")] == 5
     assert seeds[Setting("tmt", ("ovis",))] == 3
 
 
 def test_an_unknown_table_is_named():
-    with pytest.raises(KeyError, match="no table table99; there are compare"):
+    with pytest.raises(KeyError, match="no table table99; there are diagnosis"):
         settings_of(["table99"])
 
 
@@ -67,19 +64,19 @@ def test_every_method_builds(method, monkeypatch):
 def test_new_leaves_out_what_is_kept(tmp_path, monkeypatch):
     asked = []
     for name in ("prepare", "pretrain"):
-        monkeypatch.setattr(cli, name, lambda root: None)
+        monkeypatch.setattr(cli, name, lambda *args: None)
     monkeypatch.setattr(
         cli, "work_through", lambda runs, **_: asked.append(runs) or Outcome()
     )
-    first = runs.make_run(Setting("m2f"), 0, tmp_path)
+    first = runs.make_run(Setting("tmt-add"), 0, tmp_path)
     monkeypatch.setattr(cli, "read_kept", lambda path: {first.key: {}})
     args = dict(
-        tables=["compare"], seeds=cli.seed_range("2"), root=tmp_path, tuning=False
+        tables=["table7"], seeds=cli.seed_range("2"), root=tmp_path, tuning=False
     )
     for new in (False, True):
         cli.run_grid(Namespace(new=new, jobs=1, budget=1, **args))
     everything, rest = ([run.key for run in runs_] for runs_ in asked)
-    assert len(everything) == 4 and rest == everything[1:]
+    assert len(everything) == 6 and rest == everything[1:]
 
 
 def test_seeds_are_a_number_or_a_range(tmp_path):
@@ -88,11 +85,11 @@ def test_seeds_are_a_number_or_a_range(tmp_path):
     for nothing in ("7-5", "0"):
         with pytest.raises(ArgumentTypeError, match=f"'{nothing}' has no seed"):
             cli.seed_range(nothing)
-    args = Namespace(tables=["compare"], seeds=None, root=tmp_path, tuning=False)
-    assert [run.seed for run in cli._runs(args)] == [0, 0]
-    assert [run.seed for run in cli._runs(args, range(2))] == [0, 0, 1, 1]
+    args = Namespace(tables=["table7"], seeds=None, root=tmp_path, tuning=False)
+    assert [run.seed for run in cli._runs(args)] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert [run.seed for run in cli._runs(args, range(2))] == [0, 0, 0, 1, 1, 1]
     args.seeds = range(5, 7)
-    assert [run.seed for run in cli._runs(args, range(2))] == [5, 5, 6, 6]
+    assert [run.seed for run in cli._runs(args, range(2))] == [5, 5, 5, 6, 6, 6]
 
 
 def test_a_report_looks_for_every_seed_there_is(tmp_path):
@@ -123,6 +120,22 @@ def test_the_folder_of_a_run_knows_its_recipe(tmp_path, monkeypatch):
     assert "data/heldout" not in str(tuning.config.val_dataloader)
     monkeypatch.setitem(METHODS, "tmt", {"model.head.num_queries": 17})
     assert runs.make_run(Setting("tmt"), 0, tmp_path).folder != first.folder
+
+
+def test_the_short_pretraining_is_another_start_of_other_runs(tmp_path):
+    short, whole = runs.SHORT_PRETRAIN_CONFIG, runs.PRETRAIN_CONFIG
+    start = runs.pretrained_file(tmp_path, short)
+    assert start != runs.pretrained_file(tmp_path, whole)
+    run = runs.make_run(Setting("tmt"), 0, tmp_path, pretraining=short)
+    assert run.folder != runs.make_run(Setting("tmt"), 0, tmp_path).folder
+    runs.write_config(run, tmp_path)
+    written = runs.Config.fromfile(run.folder / "config.json")
+    assert written.load_from == str(start)
+    # Shorter, and in nothing else another.
+    cfg, other = (runs.Config.fromfile(path).to_dict() for path in (short, whole))
+    assert cfg["train_cfg"]["max_iters"] == cfg["param_scheduler"][-1]["end"] == 2000
+    for key in set(runs.DECIDING) - {"train_cfg", "param_scheduler"}:
+        assert cfg.get(key) == other.get(key), key
 
 
 def test_the_digest_covers_what_decides_a_run_and_no_more():

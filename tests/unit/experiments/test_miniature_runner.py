@@ -4,7 +4,9 @@ import fcntl
 import json
 import math
 import re
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +15,12 @@ from mmengine.logging import MessageHub
 from torch import nn
 
 from experiments.miniature import __main__ as cli
-from experiments.miniature import runner
+from experiments.miniature import pretraining, runner
 from experiments.miniature.grid import Setting
 from experiments.miniature.kept import keep, read_kept
 from experiments.miniature.probe import CompilationProbeHook
 from experiments.miniature.report import Results
-from experiments.miniature.runs import Run
+from experiments.miniature.runs import SHORT_PRETRAIN_CONFIG, Run, pretrained_file
 
 ENDLESS = math.inf
 SCRIPT = """
@@ -97,6 +99,34 @@ def test_two_processes_do_not_do_the_same_runs(runs, tmp_path):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(RuntimeError, match="another process works in"):
             runner.work_through(runs(), root=tmp_path, jobs=1, budget=ENDLESS)
+
+
+def test_pretraining_keeps_the_weights_but_the_classifier(tmp_path, monkeypatch):
+    """Once; a training that fails names its log."""
+    state = {"backbone.w": torch.ones(2), "head.cls_embed.w": torch.ones(3)}
+    real = subprocess.Popen
+
+    def worker(command, **kwargs):
+        calls.append(command[-1])
+        code = "import sys, time; time.sleep(0.05); sys.exit(STATUS)"
+        torch.save({"state_dict": state}, f"{command[-1]}/iter_9.pth")
+        Path(command[-1], "last_checkpoint").write_text(f"{command[-1]}/iter_9.pth")
+        return real([sys.executable, "-c", code.replace("STATUS", status)], **kwargs)
+
+    calls = []
+    monkeypatch.setattr(pretraining.subprocess, "Popen", worker)
+    monkeypatch.setattr(pretraining, "POLL_SECONDS", 0.02)
+    config = SHORT_PRETRAIN_CONFIG
+    target = pretrained_file(tmp_path, config)
+    status = "3"
+    with pytest.raises(RuntimeError, match=r"failed \(3\); log: .*output.log"):
+        pretraining.pretrain(tmp_path, config)
+    assert not target.exists()
+    status = "0"
+    pretraining.pretrain(tmp_path, config)
+    pretraining.pretrain(tmp_path, config)
+    assert calls == [str(tmp_path / target.stem)] * 2
+    assert set(torch.load(target)["state_dict"]) == {"backbone.w"}
 
 
 def test_blocks_of_a_document_are_renewed(tmp_path):

@@ -57,6 +57,28 @@ def test_interrupted_twice(find, unbroken, request_):
     assert _facts(find(frames(LENGTH), resume=True, **request_)) == unbroken
 
 
+def test_progress_counts_what_is_read_from_the_disk(find, request_):
+    _interrupt(find, request_, 13)
+    seen = []
+    find(
+        frames(LENGTH),
+        resume=True,
+        progress=lambda *counts: seen.append(counts),
+        **request_,
+    )
+    # Two windows, then from where they are sure; also of a run that had ended.
+    assert seen[:2] == [(7, LENGTH), (12, LENGTH)]
+    assert seen[2:] == [(number, LENGTH) for number in range(seen[2][0], LENGTH + 1)]
+    seen.clear()
+    find(
+        frames(LENGTH),
+        resume=True,
+        progress=lambda *counts: seen.append(counts),
+        **request_,
+    )
+    assert seen == [(stop, LENGTH) for stop in (7, 12, 17, 19)]
+
+
 def test_ended_run_is_not_computed_again(find, unbroken, request_):
     find(WatchedFrames(frames(LENGTH)), **request_)
     source = WatchedFrames(frames(LENGTH))
