@@ -1,6 +1,6 @@
 """IoU of tracks over space and time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -45,6 +45,27 @@ def tube_iou(
     if len(predictions[0].split()) > 1:
         return _split_iou(predictions, ground_truths, crowd)
     return _coco_iou(predictions, ground_truths, crowd)
+
+
+def distinct_tubes(
+    rows: Iterable[int], tubes: Sequence[TubeRLE], max_iou: float
+) -> list[int]:
+    """Keep the objects that no better one overlaps, as non-maximum suppression does.
+
+    Args:
+        rows: Indices into ``tubes``, best first; a repeated one counts once.
+        tubes: Of one H, W, T.
+        max_iou: Objects that overlap one that is kept by more are dropped.
+
+    Returns:
+        The rows that are kept, best first.
+    """
+    kept: list[int] = []
+    for row in dict.fromkeys(rows):
+        overlaps = tube_iou([tubes[row]], [tubes[other] for other in kept])
+        if overlaps.max(initial=0.0) <= max_iou:
+            kept.append(row)
+    return kept
 
 
 def _coco_iou(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from tmt_vis.evaluation import tube_iou
+from tmt_vis.evaluation import distinct_tubes
 from tmt_vis.models.decoding import rank_tracks
 from tmt_vis.structures import TubeRLE
 from tmt_vis.taxonomy import LabelSpace, Taxonomy
@@ -147,7 +147,8 @@ def select_tracks(
     ]
     if selection.max_iou is not None:
         tubes = [one.tube for one in objects]
-        distinct = _distinct([row for _, _, row in chosen], tubes, selection.max_iou)
+        rows = [row for _, _, row in chosen]
+        distinct = distinct_tubes(rows, tubes, selection.max_iou)
         chosen = [pick for pick in chosen if pick[2] in distinct]
     numbers = _number((row for _, _, row in chosen), shown)
     return tuple(
@@ -178,18 +179,6 @@ def compiled_categories(
     """
     order = sorted(scores, key=lambda union_id: (-scores[union_id], union_id))
     return tuple(CompiledCategory(taxonomy.names[i], scores[i]) for i in order)
-
-
-def _distinct(
-    rows: Sequence[int], tubes: Sequence[TubeRLE], max_iou: float
-) -> set[int]:
-    """Keep the objects that no better kept one overlaps; ``rows``: best first."""
-    kept: list[int] = []
-    for row in dict.fromkeys(rows):
-        overlaps = tube_iou([tubes[row]], [tubes[other] for other in kept])
-        if overlaps.max(initial=0.0) <= max_iou:
-            kept.append(row)
-    return set(kept)
 
 
 def _number(rows: Iterable[int], shown: Sequence[np.ndarray]) -> dict[int, int]:

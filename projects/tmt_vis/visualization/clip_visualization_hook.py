@@ -13,6 +13,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from tmt_vis.evaluation import distinct_tubes
 from tmt_vis.structures import ClipDataSample
 
 from .draw import TrackLabel, draw_video
@@ -30,6 +31,8 @@ class ClipVisualizationHook(Hook):
     Args:
         draw: Whether anything is drawn.
         score_thr: Tracks below this score are left out.
+        max_iou: So are tracks that overlap a better one by more, such as 0.7: two
+            queries on one object. None shows them.
         max_videos: Videos of each dataset and process; None draws all.
         fps: Frames per second of the files.
         show: Not possible for a video; there for mmdet's tool.
@@ -48,6 +51,7 @@ class ClipVisualizationHook(Hook):
         *,
         draw: bool = False,
         score_thr: float = 0.3,
+        max_iou: float | None = None,
         max_videos: int | None = 10,
         fps: float = 6.0,
         show: bool = False,
@@ -64,8 +68,11 @@ class ClipVisualizationHook(Hook):
                 "drawing needs max_videos >= 1 or None and fps > 0, got "
                 f"{max_videos} and {fps}; draw=False draws nothing"
             )
+        if not 0 <= (max_iou or 0) <= 1:
+            raise ValueError(f"max_iou is an IoU in [0, 1] or None, got {max_iou}")
         self.draw = draw
         self.score_thr = score_thr
+        self.max_iou = max_iou
         self.max_videos = max_videos
         self.fps = fps
         self.test_out_dir = test_out_dir or "vis_video"
@@ -137,6 +144,8 @@ class ClipVisualizationHook(Hook):
         tracks = sample.pred_tracks
         rows = _best_rows(tracks.queries.tolist(), tracks.scores.tolist())
         rows = [row for row in rows if tracks.scores[row] >= self.score_thr]
+        if self.max_iou is not None:
+            rows = distinct_tubes(rows, tracks.tubes, self.max_iou)
         labels = [
             TrackLabel(
                 number, names[int(tracks.labels[row])], float(tracks.scores[row])

@@ -208,7 +208,7 @@ def test_a_benchmark_that_dies_is_a_failure():
 
 
 def test_peak_memory_is_that_of_the_work():
-    size = 12_000_000
+    size = 50_000_000
 
     def setup():
         b"x" * (6 * size)  # freed again: none of it is the work's

@@ -91,6 +91,20 @@ def test_a_query_is_shown_once_with_its_best_category(tmp_path, monkeypatch):
     assert [label.text for label in labels] == ["1 dog 0.90"]
 
 
+@pytest.mark.parametrize(("max_iou", "shown"), [(None, 2), (0.9, 1)])
+def test_doubles_are_left_out_on_request(max_iou, shown, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        module, "draw_video", lambda images, *rest: seen.append(rest) or images
+    )
+    sample = make_sample()
+    sample.pred_tracks.queries[0] = 4  # another query on the upper half
+    hook = ClipVisualizationHook(draw=True, max_iou=max_iou)
+    drawn(hook, make_runner(tmp_path), sample)
+    ((_, labels),) = seen
+    assert [x.text for x in labels] == ["1 dog 0.90", "2 cat 0.40"][:shown]
+
+
 def test_some_videos_of_every_dataset_and_pass(tmp_path):
     runner, hook = make_runner(tmp_path), ClipVisualizationHook(draw=True, max_videos=1)
     for name in ("x", "y"):
@@ -130,6 +144,7 @@ def test_mmdets_show_dir_switches_it_on(tmp_path, repo_root):
     [
         (dict(show=True), "write them with --show-dir"),
         (dict(max_videos=0), "max_videos >= 1 or None"),
+        (dict(max_iou=2), r"max_iou is an IoU in \[0, 1\] or None, got 2"),
         (dict(fps=0), "fps > 0, got 10 and 0"),
     ],
 )
