@@ -51,7 +51,7 @@ $(VENV)/.tmt_vis.stamp: setup.cfg pyproject.toml $(wildcard requirements/*.txt) 
 	@$(PIP_INSTALL) --no-deps --no-build-isolation ./projects/mmcv_ext -e .
 	@touch $@
 
-# Two processes: benchmarks/suite_tests.py has the duration.
+# Two processes: docs/verified.md has the duration.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 test: export OMP_NUM_THREADS ?= 1
 test: $(STAMP)

@@ -37,7 +37,6 @@ NAMES = (
     "advice/threads",
     "advice/workers",
     "advice/window_memory",
-    "suite/tests",
 )
 
 

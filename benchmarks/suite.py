@@ -109,9 +109,24 @@ def run_all(
         # A traceback names folders of this machine; it has just been shown.
         entry["reason"] = entry["reason"].splitlines()[-1] if entry["reason"] else ""
         if results is not None:
-            write_json(results / f"{name.replace('/', '_')}.json", entry)
+            file = _file(results, name)
+            if _keep_other(file, entry):
+                say("    kept: what another machine measured")
+            else:
+                write_json(file, entry)
         done.append(entry)
     return done
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name.replace('/', '_')}.json"
+
+
+def _keep_other(file: Path, entry: dict[str, Any]) -> bool:
+    """Tell whether a machine that cannot run something would replace a measurement."""
+    if entry["status"] != "skipped" or not file.exists():
+        return False
+    return json.loads(file.read_text())["status"] == "done"
 
 
 def _in_own_process(name: str, options: Options) -> Result:
@@ -136,7 +151,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
     """Read what is there, in the order of the registry."""
-    files = [folder / f"{name.replace('/', '_')}.json" for name in registry.NAMES]
+    files = [_file(folder, name) for name in registry.NAMES]
     return [json.loads(file.read_text()) for file in files if file.exists()]
 
 

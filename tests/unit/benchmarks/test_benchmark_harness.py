@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import common, environment, registry
+from benchmarks import common, environment, registry, suite
 from benchmarks.common import (
     Incorrect,
     Options,
@@ -19,7 +19,7 @@ from benchmarks.common import (
 )
 from benchmarks.memory import in_child, peak_bytes
 from benchmarks.report import machine, renew, replace_block, table
-from benchmarks.suite import read_results, run_one, write_json
+from benchmarks.suite import Result, read_results, run_one, write_json
 
 SPEC = Spec("group/name", "theirs", "ours", target=Target(ratio=2), gating=True)
 
@@ -195,6 +195,29 @@ def test_results_survive_as_json(tmp_path):
         {"median": 10, "values": [10]},
         {"median": 4, "values": [4]},
     )
+
+
+def test_a_skip_does_not_replace_what_another_machine_measured(tmp_path, monkeypatch):
+    lines, outcomes = [], []
+    monkeypatch.setattr(suite, "_in_own_process", lambda *_: outcomes.pop(0))
+
+    def statuses(*results):
+        outcomes[:] = results
+        names = ["eval/tube_iou"] * len(results)
+        done = suite.run_all(names, Options(), results=tmp_path, say=lines.append)
+        (stored,) = read_results(tmp_path)
+        return [entry["status"] for entry in done], stored["status"]
+
+    measured = run_one(SPEC, rows_of(4, 20), Options())
+    skipped = Result(SPEC, "skipped", "no such instructions")
+    assert statuses(skipped) == (["skipped"], "skipped")
+    assert statuses(skipped, measured, skipped) == (
+        ["skipped", "done", "skipped"],
+        "done",
+    )
+    assert lines[-1].strip() == "kept: what another machine measured"
+    # A failure does: the code of now cannot do it.
+    assert statuses(Result(SPEC, "failed", "boom")) == (["failed"], "failed")
 
 
 def test_a_benchmark_that_dies_is_a_failure():
