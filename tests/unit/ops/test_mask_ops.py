@@ -98,10 +98,11 @@ def test_resizing_features_equals_resizing_masks(size):
     torch.testing.assert_close(fast, slow.unflatten(1, (4, 3)), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("frames", [1, 3, 9])
 @pytest.mark.parametrize("size, ratio", [((8, 16), 2), ((4, 8), 4), ((2, 4), 8)])
-def test_even_ratios_are_the_mean_of_four_cells(size, ratio):
+def test_even_ratios_are_the_mean_of_four_cells(size, ratio, frames):
     torch.manual_seed(0)
-    features = torch.randn(2, 3, 4, 16, 32)
+    features = torch.randn(2, frames, 4, 16, 32)
     assert _even_ratio((16, 32), size) == ratio
     slow = F.interpolate(features.flatten(0, 1), size=size, mode="bilinear")
     resized = resize_clip(features, size)
@@ -111,8 +112,8 @@ def test_even_ratios_are_the_mean_of_four_cells(size, ratio):
 
 def test_even_ratios_have_the_gradient_of_the_interpolation():
     torch.manual_seed(0)
-    features = torch.randn(1, 2, 3, 8, 8, requires_grad=True)
-    weights = torch.randn(1, 2, 3, 4, 4)
+    features = torch.randn(1, 5, 3, 8, 8, requires_grad=True)
+    weights = torch.randn(1, 5, 3, 4, 4)
     (fast,) = torch.autograd.grad(
         (resize_clip(features, (4, 4)) * weights).sum(), features
     )
