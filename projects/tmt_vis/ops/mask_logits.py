@@ -63,7 +63,7 @@ def _mean_of_centres(features: Tensor, ratio: int) -> Tensor:
     for start in range(0, frames, _FRAMES_AT_A_TIME):
         some = slice(start, start + _FRAMES_AT_A_TIME)
         clip, part = features[:, some], out[:, some]
-        # Rows first: their cells lie side by side; columns first takes half as long again.
+        # Rows first, whose cells lie side by side; columns first takes 1.5 times that.
         rows = clip[..., low::ratio, :] + clip[..., high::ratio, :]
         part.copy_(rows[..., low::ratio]).add_(rows[..., high::ratio]).mul_(0.25)
     return out
