@@ -13,8 +13,8 @@ from torch import Tensor
 
 from tmt_vis.typedefs import Size
 
-# Sums of rows are half as large as the features: for 16 frames of 384x640 at once, the
-# peak of a prediction is 1.18 GB instead of 1.12 GB.
+# Sums of rows are half as large as the features; those of a long clip at once would
+# show in the peak memory of a prediction.
 _FRAMES_AT_A_TIME = 4
 
 
