@@ -28,7 +28,7 @@ def check(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> str:
 
 def backbone(options: Options) -> tuple[nn.Module, Tensor, str]:
     """Return the backbone, frames and their size in words."""
-    clip = video(options, 2)
+    clip = video(options, 1)
     return pair(options).ours.backbone, clip.pixels()[0], str(clip)
 
 

@@ -59,7 +59,7 @@ def make_files(
 
 def run(options: Options) -> Iterator[Row]:
     """Compare, without categories: all tracks meet all objects, as in UVO."""
-    counts = options.choose((2, 2, 3, 3), (6, 8, 60, 30))
+    counts = options.choose((2, 2, 3, 3), (4, 8, 60, 30))
     size = options.choose((40, 60), (360, 640))
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in ("truth.json", "results.json")]

@@ -134,7 +134,7 @@ def check(a: dict[str, float], b: dict[str, float]) -> str:
 
 def run(options: Options) -> Iterator[Row]:
     """Compare on some videos."""
-    counts = options.choose((2, 2, 3, 3), (10, 4, 10, 36))
+    counts = options.choose((2, 2, 3, 3), (6, 4, 10, 36))
     size = options.choose((40, 60), (360, 640))
     truth, results = make_files(*counts, size)
     loop = Loop(truth, results, size)

@@ -40,7 +40,7 @@ def predict_long(both: Pair, clip: Video, windows: dict[str, int]) -> ClipDataSa
 
 def run(options: Options) -> Iterator[Row]:
     """Measure two lengths of each and take the difference."""
-    lengths = options.choose(((2, 4), (8, 20)), ((4, 12), (32, 74)))
+    lengths = options.choose(((2, 4), (8, 20)), ((4, 10), (32, 60)))
     windows = options.choose(dict(length=4, overlap=1), dict(length=18, overlap=4))
 
     def theirs(frames: int) -> float:
