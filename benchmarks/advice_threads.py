@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from .common import Options, Row, Skipped, Spec, compare_times
-from .models import our_result, pair, video
+from .infer_long_video_slope import clip_of
+from .models import our_result, pair
 
 SPEC = Spec(
     name="advice/threads",
@@ -21,7 +22,7 @@ def run(options: Options) -> Iterator[Row]:
     cores = os.cpu_count() or 1
     if cores < 2:
         raise Skipped("needs two cores")
-    clip = video(options, 1)
+    clip = clip_of(options, 2)
     model, pixels = pair(options).ours, clip.pixels()
 
     def predict(threads: int) -> Callable[[], Any]:

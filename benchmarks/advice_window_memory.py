@@ -18,7 +18,7 @@ SPEC = Spec(
 
 def run(options: Options) -> Iterator[Row]:
     """Measure the peak of one video for two lengths of windows."""
-    clip = clip_of(options, options.choose(10, 40))
+    clip = clip_of(options, options.choose(10, 36))
     lengths = options.choose((4, 2), (36, 9))
     peaks = []
     for length in lengths:

@@ -63,12 +63,16 @@ def _verbatim(kit: str, key: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def filled(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Fill one tensor: normal numbers seeded by its name, scaled by its role.
+    """Fill one tensor: normal numbers seeded by its name, scaled by its role."""
+    random = np.random.RandomState(zlib.crc32(key.encode()))
+    return scaled(key, random.standard_normal(shape).astype(np.float32))
+
+
+def scaled(key: str, x: np.ndarray) -> np.ndarray:
+    """Scale normal numbers by the role of the tensor.
 
     All arithmetic is float32 and in this order, or the last bit differs.
     """
-    seed = zlib.crc32(key.encode())
-    x = np.random.RandomState(seed).standard_normal(shape).astype(np.float32)
     f32 = np.float32
     if key.endswith("running_var"):
         return f32(1) + f32(0.2) * np.abs(x)
@@ -84,7 +88,7 @@ def filled(key: str, shape: tuple[int, ...]) -> np.ndarray:
         return f32(0.1) * x
     gains = [gain for end, gain in _GAINS.items() if key.endswith(end)]
     gain = gains[0] if gains else 2.0 if "class_embed" in key else 1.0
-    return f32(gain) * x * f32(1 / np.sqrt(float(np.prod(shape[1:]))))
+    return f32(gain) * x * f32(1 / np.sqrt(float(np.prod(x.shape[1:]))))
 
 
 def frames(num_frames: int, first: int) -> torch.Tensor:
