@@ -282,8 +282,9 @@ class TubeRLE:
 def mask_switches(mask: np.ndarray, *, offset: int = 0) -> np.ndarray:
     """Return where background and object change in one frame, column by column.
 
-    Costs no copy if the memory is column-major already. Less than half the time of
-    pycocotools' ``encode`` (720p: 0.11 of 0.25 ms), which walks over every pixel.
+    Costs no copy if the memory is column-major already; otherwise only the columns that
+    the object touches are looked at (720p: 0.4 of the time if they are a sixth, a
+    tenth more if they are two thirds or more).
 
     Args:
         mask: (H, W) bool, True = object, not empty.
@@ -293,6 +294,8 @@ def mask_switches(mask: np.ndarray, *, offset: int = 0) -> np.ndarray:
         (S,) int64, increasing, S even: an object that touches the last pixel ends
         behind it.
     """
+    first_column, mask = _touched(mask)
+    offset += first_column * len(mask)
     flat = _columns(mask).ravel()
     inside = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     first, last = [0] * int(flat[0]), [flat.size] * int(flat[-1])
@@ -384,6 +387,19 @@ def _cancel_pairs(positions: np.ndarray) -> np.ndarray:
     """Drop positions that occur an even number of times: two switches are none."""
     unique, times = np.unique(positions, return_counts=True)
     return unique[times % 2 == 1].astype(np.int64)
+
+
+def _touched(mask: np.ndarray) -> tuple[int, np.ndarray]:
+    """Return the first column of an object, and its columns; wide ones are not cut."""
+    if mask.T.flags.c_contiguous:
+        return 0, mask
+    # Some rows tell what is wide, at once.
+    for rows in (mask[32::64], mask):
+        columns = np.flatnonzero(rows.any(axis=0))
+        left, right = (columns[0], columns[-1] + 1) if len(columns) else (0, 1)
+        if 3 * (right - left) > 2 * mask.shape[1]:
+            return 0, mask
+    return int(left), mask[:, left:right]
 
 
 def _columns(mask: np.ndarray) -> np.ndarray:

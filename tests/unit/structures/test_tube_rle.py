@@ -168,6 +168,18 @@ def test_switches_are_those_of_the_pixels(mask, by_columns):
     assert mask_switches(mask, offset=7).tolist() == (expected + 7).tolist()
 
 
+@pytest.mark.parametrize("columns", [(0, 3), (40, 47), (88, 90), (0, 90), (5, 70)])
+@pytest.mark.parametrize("rows", [(0, 9), (20, 80), (99, 100), (0, 100)])
+def test_columns_without_the_object_change_nothing(rows, columns):
+    mask = np.zeros((100, 90), dtype=bool)
+    mask[slice(*rows), slice(*columns)] = True
+    mask[:, 44] = False  # a gap in the middle of wide ones
+    expected = mask_switches(np.asfortranarray(mask))
+    assert mask_switches(mask).tolist() == expected.tolist()
+    tube = TubeRLE.from_frames(frame_rles(mask[None]), *mask.shape)
+    assert TubeRLE.from_masks(mask[None]) == tube
+
+
 def test_encode_tubes_keeps_order():
     masks = np.random.default_rng(0).random((3, 2, 4, 5)) > 0.5
     decoded = [tube.decode() for tube in encode_tubes(masks)]
