@@ -70,7 +70,7 @@ def build_pair(kind, backbone, *, small):
 
 
 def _filled(key, shape):
-    """Fill a tensor as a golden kit does, from numbers that take an eighth as long."""
+    """Fill a tensor as a golden kit does, from numbers that take 0.4 of the time."""
     random = np.random.default_rng(zlib.crc32(key.encode()))
     return golden_kit.scaled(key, random.standard_normal(shape, dtype=np.float32))
 
