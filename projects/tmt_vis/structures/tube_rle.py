@@ -283,7 +283,7 @@ def mask_switches(mask: np.ndarray, *, offset: int = 0) -> np.ndarray:
     """Return where background and object change in one frame, column by column.
 
     Costs no copy if the memory is column-major already; otherwise only the columns that
-    the object touches are looked at (720p: 0.4 of the time if they are a sixth, a
+    the object touches are looked at (720p: 0.45 of the time if they are a sixth, a
     tenth more if they are two thirds or more).
 
     Args:
