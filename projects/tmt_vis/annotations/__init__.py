@@ -3,6 +3,7 @@
 from .errors import AnnotationError
 from .frames import annotated_frames, segmentations_of
 from .reading import read_annotations
+from .values import read_flag
 from .video_categories import VideoCategories, match_file_categories
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "annotated_frames",
     "match_file_categories",
     "read_annotations",
+    "read_flag",
     "segmentations_of",
 ]

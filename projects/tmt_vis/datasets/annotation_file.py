@@ -10,6 +10,7 @@ from tmt_vis.annotations import (
     annotated_frames,
     match_file_categories,
     read_annotations,
+    read_flag,
     segmentations_of,
 )
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
@@ -255,9 +256,17 @@ class AnnotationFile:
         frames = self._segmentations(entry, video)
         if video.frames is not None:
             frames = [frames[t] for t in video.frames]
+        try:
+            flags = [read_flag(entry, key) for key in ("iscrowd", "ignore")]
+        except ValueError as error:
+            raise self._error(
+                f"annotation id={entry['id']} (video_id={video.video_id})",
+                str(error),
+                "correct it",
+            ) from error
         return InstanceEntry(
             source_id=entry["id"],
             slot=self.slot_of_category[entry["category_id"]],
-            is_ignored=bool(entry.get("iscrowd", 0)) or bool(entry.get("ignore", 0)),
+            is_ignored=any(flags),
             segmentations=frames,
         )

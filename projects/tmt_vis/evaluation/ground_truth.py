@@ -17,6 +17,7 @@ from tmt_vis.annotations import (
     annotated_frames,
     match_file_categories,
     read_annotations,
+    read_flag,
     segmentations_of,
 )
 from tmt_vis.structures import TubeRLE, compress_segmentation
@@ -241,7 +242,7 @@ class _GroundTruthReader:
             return _Object(
                 tube=_tube(row, video, self.segmentation_key),
                 slot=self.slot_of_source[row["category_id"]],
-                is_crowd=bool(row.get("iscrowd", 0)),
+                is_crowd=read_flag(row, "iscrowd"),
                 occlusion=occlusion_score(row.get("occlusion") or []),
             )
         except KeyError as error:
