@@ -21,7 +21,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from tmt_vis.datasets import AnnotationError, segmentation
+from tmt_vis.command_line import ToolParser, integer, tool
+from tmt_vis.datasets import segmentation
 from tmt_vis.datasets.checking import (
     CheckReport,
     Part,
@@ -30,7 +31,7 @@ from tmt_vis.datasets.checking import (
 )
 from tmt_vis.engine import write_atomically
 from tmt_vis.progress import progress_bar
-from tmt_vis.taxonomy import LabelSpace, TaxonomyError
+from tmt_vis.taxonomy import LabelSpace
 from tmt_vis.visualization import (
     HtmlVideo,
     SheetVideo,
@@ -47,9 +48,7 @@ VIDEOS_PER_PAGE = 8  # of a PNG, which is then about 1600 pixels high
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add = parser.add_argument
     add("--ann", type=Path, required=True, help="native annotation file")
     add("--img-prefix", type=Path, help="folder that file_names are relative to")
@@ -75,7 +74,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add(
         "--sheet-videos",
-        type=int,
+        type=integer(at_least=1),
         default=60,
         metavar="N",
         help="at most so many, chosen so that every category is there (%(default)s)",
@@ -240,15 +239,10 @@ def check(args: argparse.Namespace) -> CheckReport:
     return report
 
 
+@tool
 def main(argv: Sequence[str] | None = None) -> int:
     """Check as the command line says; return the exit status."""
-    args = parse_args(argv)
-    try:
-        report = check(args)
-    except (AnnotationError, TaxonomyError, OSError, ValueError) as error:
-        # Some list names line by line; a log wants one line.
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+    report = check(parse_args(argv))
     return 1 if report.errors.counts else 0
 
 

@@ -26,15 +26,14 @@ from tmt_vis.checkpoints import (
     describe_conversion,
     read_checkpoint,
 )
+from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.engine import write_atomically
 from tmt_vis.taxonomy import TaxonomyError
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument("src", type=Path, help="the checkpoint to read")
     parser.add_argument("dst", type=Path, help="the .pth file to write")
     parser.add_argument(
@@ -66,6 +65,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+@tool
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert as the command line says."""
     args = parse_args(argv)
@@ -80,13 +80,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     except (CheckpointError, TaxonomyError, FileNotFoundError) as error:
         named = str(error).startswith(args.src.name)
-        sys.exit(str(error) if named else f"{args.src.name}: {error}")
+        said = str(error) if named else f"{args.src.name}: {error}"
+        raise CheckpointError(said) from error
     print("\n".join(describe_conversion(source, result)))
     if args.dst.exists() and args.dst.samefile(args.src):
-        sys.exit(f"{args.dst} is the source; give another name")
+        raise CheckpointError(f"{args.dst} is the source; give another name")
     write_atomically(args.dst, conversion_bytes(result))
     print(f"written: {args.dst}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from tmt_vis.datasets import AnnotationError
+from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.datasets.converters import (
     Source,
     Written,
@@ -31,7 +31,7 @@ from tmt_vis.datasets.converters import (
 )
 from tmt_vis.datasets.errors import ConversionError
 from tmt_vis.progress import progress_bar
-from tmt_vis.taxonomy import LabelSpace, TaxonomyError
+from tmt_vis.taxonomy import LabelSpace
 
 FORMATS: dict[str, tuple[Callable[..., Source], str]] = {
     "coco": (open_coco_frames, "COCO JSON of frames, with track ids"),
@@ -43,14 +43,11 @@ FORMATS: dict[str, tuple[Callable[..., Source], str]] = {
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = ToolParser(__doc__)
     formats = parser.add_subparsers(dest="format", required=True, metavar="FORMAT")
     for name, (opener, title) in FORMATS.items():
         rules = (inspect.getdoc(opener) or "").partition("Args:")[0].rstrip()
-        one = formats.add_parser(
-            name, help=title, description=rules, formatter_class=raw
-        )
+        one = formats.add_parser(name, help=title, description=rules)
         one.add_argument("src", type=Path, help="file or folder of the annotations")
         one.add_argument("out", type=Path, help="the annotation file to write (.json)")
         one.add_argument(
@@ -137,17 +134,12 @@ def describe(args: argparse.Namespace, source: Source, result: Written) -> list[
     return [*lines, "look at it:", f"  {check} --sheet sheet.html"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Convert as the command line says; return the exit status."""
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Convert as the command line says."""
     args = parse_args(argv)
-    try:
-        source, written = convert(args)
-    except (ConversionError, AnnotationError, TaxonomyError, OSError) as error:
-        # Some list names line by line; a log wants one line.
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+    source, written = convert(args)
     print("\n".join(describe(args, source, written)))
-    return 0
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from tmt_vis.command_line import ToolParser, real, tool
 from tmt_vis.evaluation import (
     AnnotationFile,
     APTable,
@@ -62,9 +63,7 @@ class Outcome:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument("--ann", required=True, metavar="FILE", help="annotation file")
     parser.add_argument(
         "--results", required=True, metavar="FILE", help="result file, JSON or zip"
@@ -113,7 +112,7 @@ def _add_metrics(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-score",
-        type=float,
+        type=real(at_least=0, at_most=1),
         metavar="S",
         help="leave tracks with a lower score out of HOTA, MOTA and IDF1, which do not "
         "rank: each track counts. Default: 0",
@@ -123,26 +122,23 @@ def _add_metrics(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluate and print; return the exit status."""
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Evaluate and print."""
     args = parse_args(argv)
-    try:
-        space = LabelSpace.load(args.dataset) if args.dataset else None
-        annotations = load_annotations(
-            args.ann,
-            label_space=space,
-            segmentation_key=args.segmentation_key,
-            annotated_frames_only=args.annotated_frames_only,
-        )
-        if annotations.ground_truth is None:
-            message = "holds no annotations: only its evaluation server can compute AP"
-            raise ValueError(f"{args.ann} {message}")
-        with _bar("reading", "B") as progress:
-            predictions = read_results(args.results, annotations, progress=progress)
-        outcome = evaluate(args, annotations, predictions)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    space = LabelSpace.load(args.dataset) if args.dataset else None
+    annotations = load_annotations(
+        args.ann,
+        label_space=space,
+        segmentation_key=args.segmentation_key,
+        annotated_frames_only=args.annotated_frames_only,
+    )
+    if annotations.ground_truth is None:
+        message = "holds no annotations: only its evaluation server can compute AP"
+        raise ValueError(f"{args.ann} {message}")
+    with _bar("reading", "B") as progress:
+        predictions = read_results(args.results, annotations, progress=progress)
+    outcome = evaluate(args, annotations, predictions)
     if not predictions:
         print(f"warning: {args.results} holds no track", file=sys.stderr)
     counts = {
@@ -151,7 +147,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     show = print_json if args.json else print_text
     show(outcome, counts, per_class=args.per_class)
-    return 0
 
 
 def evaluate(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from tmt_vis.engine import UnsafeCheckpointError
+from tmt_vis.command_line import ToolParser, describe_error, integer, real, tool
 from tmt_vis.inference import (
     FrameSource,
     FrameSourceError,
@@ -34,17 +34,12 @@ from tmt_vis.inference import (
     write_masks,
     write_rendering,
 )
-from tmt_vis.models import CheckpointTaxonomyError
 from tmt_vis.progress import progress_bar
-
-EXPECTED = (ValueError, OSError, CheckpointTaxonomyError, UnsafeCheckpointError)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add = parser.add_argument
     add("inputs", nargs="+", metavar="INPUT")
     add("--config", required=True)
@@ -61,8 +56,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument(
         "--vocabulary", help="names, e.g. 'dog,person,red bus', or a label-space file"
     )
-    add("--score-thr", type=float, default=0.3, help="default: %(default)s")
-    add("--max-objects", type=int, help="objects kept per window")
+    add(
+        "--score-thr",
+        type=real(at_least=0, at_most=1),
+        default=0.3,
+        help="default: %(default)s",
+    )
+    add("--max-objects", type=integer(at_least=1), help="objects kept per window")
     add(
         "--several-categories",
         action="store_true",
@@ -71,13 +71,27 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add(
         "--max-iou",
-        type=float,
+        type=real(at_least=0, at_most=1),
         help="drop objects that overlap a better one by more, e.g. 0.7 (default: none)",
     )
-    add("--window", type=int, default=36, help="frames seen together (%(default)s)")
-    add("--overlap", type=int, default=6, help="frames two windows share (%(default)s)")
-    add("--max-frames", type=int, help="stop after these; needed for a camera")
-    add("--fps", type=float, help="of inputs that do not say it (default: 10)")
+    add(
+        "--window",
+        type=integer(at_least=1),
+        default=36,
+        help="frames seen together (%(default)s)",
+    )
+    add(
+        "--overlap",
+        type=integer(at_least=0),
+        default=6,
+        help="frames two windows share (%(default)s)",
+    )
+    add(
+        "--max-frames",
+        type=integer(at_least=1),
+        help="stop after these; needed for a camera",
+    )
+    add("--fps", type=real(above=0), help="of inputs that do not say it (default: 10)")
     add("--out-video", type=Path, help="*.mp4, *.gif, or a folder for *.mp4")
     add("--out-json", type=Path, help="YouTube-VIS results with names, all videos")
     add("--out-masks", type=Path, help="folder for a folder of index images per video")
@@ -220,23 +234,17 @@ def run(args: argparse.Namespace, scratch: Path) -> int:
     return 0 if len(results) == len(group_inputs(args.inputs)) else 1
 
 
-def report(error: object) -> None:
-    """Print an error."""
-    print(f"error: {error}", file=sys.stderr)
+def report(error: Exception) -> None:
+    """Print an error that concerns one video."""
+    print(f"error: {describe_error(error)}", file=sys.stderr)
 
 
+@tool(interrupted="with outputs, the same command with --resume goes on")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; return the exit status."""
     args = parse_args(argv)
-    try:
-        with tempfile.TemporaryDirectory(prefix="tmt_vis_") as scratch:
-            return run(args, Path(scratch))
-    except EXPECTED as error:
-        report(error)
-        return 1
-    except KeyboardInterrupt:
-        report("interrupted; with outputs, the same command with --resume goes on")
-        return 130
+    with tempfile.TemporaryDirectory(prefix="tmt_vis_") as scratch:
+        return run(args, Path(scratch))
 
 
 if __name__ == "__main__":

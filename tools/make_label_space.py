@@ -21,17 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from tmt_vis.annotations import read_annotations
+from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.files import replacing
-from tmt_vis.taxonomy import LabelSpace, TaxonomyError, bundled_names
+from tmt_vis.taxonomy import LabelSpace, bundled_names
 from tmt_vis.taxonomy.label_space_writer import format_label_space
 from tmt_vis.taxonomy.names import nearest_names, normalise_name
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument("ann", metavar="ANN", help="annotation file")
     parser.add_argument(
         "--name",
@@ -197,18 +196,14 @@ def write(args: argparse.Namespace) -> LabelSpace:
         return LabelSpace.load(draft)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the label space and say what is in it; return the exit status."""
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the label space and say what is in it."""
     args = parse_args(argv)
-    try:
-        space = write(args)
-    except (ValueError, OSError, TaxonomyError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    space = write(args)
     sizes = Counter({part: len(slots) for part, slots in space.partitions.items()})
     parts = ", ".join(f"{part} {size}" for part, size in sizes.items())
     print(f"{args.out}: {len(space)} categories" + (f" ({parts})" if parts else ""))
-    return 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ backward pass.
 
 import argparse
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from tmt_vis.command_line import ToolParser, integer, tool
 from tmt_vis.models import TMTVIS
 from tmt_vis.structures import ClipDataSample
 from tmt_vis.text import TextEmbeddingError
@@ -145,7 +147,9 @@ def build_model(cfg: Config, text_dim: int | None) -> TMTVIS:
         with DefaultScope.overwrite_default_scope("mmdet"):
             return MODELS.build(cfg.model)
     except TextEmbeddingError as error:
-        raise SystemExit(f"{error}\nor, to count only: --text-dim 1024") from error
+        raise TextEmbeddingError(
+            f"{error}; or, to count only: --text-dim 1024"
+        ) from error
 
 
 def table(
@@ -170,30 +174,32 @@ def table(
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument(
         "--shape",
-        type=int,
+        type=integer(at_least=1),
         nargs=3,
         default=(2, 360, 640),
         metavar=("T", "H", "W"),
         help="frames, height and width of the clip; default: 2 360 640",
     )
     parser.add_argument(
-        "--instances", type=int, default=5, help="objects in the clip; default: 5"
+        "--instances",
+        type=integer(at_least=0),
+        default=5,
+        help="objects in the clip; default: 5",
     )
     parser.add_argument(
         "--text-dim",
-        type=int,
+        type=integer(at_least=1),
         metavar="D",
         help="stand-in for text embeddings that have not been made (CLIP RN50: 1024)",
     )
     return parser.parse_args(argv)
 
 
+@tool
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     args = parse_args(argv)
@@ -209,4 +215,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,17 +7,17 @@ with torch's default settings, and has its hash in its name.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.engine.checkpoint_publishing import publish_checkpoint
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--out-dir", type=Path, help="default: next to the checkpoint")
     parser.add_argument("--name", help="start of the file name; default: the config's")
@@ -34,6 +34,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+@tool
 def main(argv: Sequence[str] | None = None) -> None:
     """Publish as the command line says and print the new path."""
     args = parse_args(argv)
@@ -48,4 +49,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -79,6 +79,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="change the config of the test, e.g. test_dataloader.num_workers=0; the "
         "record says so",
     )
+    add("--debug", action="store_true", help="show the traceback of an error")
     add("--dry-run", action="store_true", help="say what would be done, and stop")
     add(
         "--table",
@@ -104,35 +105,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.device == "cpu":
         # Before the imports below: torch and MMEngine look for devices only once.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    import torch
+    from tmt_vis.command_line import tool
 
-    from tmt_vis.checkpoints import CheckpointError
-    from tmt_vis.engine import IncompleteWeightsError
-    from tmt_vis.models.vocabulary import CheckpointTaxonomyError
-    from tmt_vis.reproduction import PublishedTableError, ReproductionError
-    from tmt_vis.taxonomy import TaxonomyError
-    from tmt_vis.text import TextEmbeddingError
-
-    if args.device == "cuda" and not torch.cuda.is_available():
-        return _fail("--device cuda: PyTorch finds no GPU; leave --device out")
-    try:
-        return _run(args)
-    except (
-        CheckpointError,
-        CheckpointTaxonomyError,
-        FileNotFoundError,
-        IncompleteWeightsError,
-        PublishedTableError,
-        ReproductionError,
-        TaxonomyError,
-        TextEmbeddingError,
-    ) as error:
-        return _fail(str(error))
+    return tool(lambda _: _run(args))(argv)
 
 
 def _run(args: argparse.Namespace) -> int:
+    import torch
+
     from tmt_vis import reproduction
 
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: PyTorch finds no GPU; leave --device out")
     table = reproduction.load_published(args.table)
     if args.write_docs:
         PAGE.write_text(reproduction.model_zoo_page(table, PAGE))
@@ -174,12 +158,6 @@ def show_progress() -> Callable[[int, int | None], None]:
             print(f"downloading: {done / 2**20:.1f}{of} MiB", end=end, file=sys.stderr)
 
     return show
-
-
-def _fail(message: str) -> int:
-    # One line, whatever torch put into its own.
-    print("error:", " ".join(message.split()), file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

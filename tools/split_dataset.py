@@ -16,15 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tmt_vis.datasets.splitting import SplitError, share_lines, split_annotations
+from tmt_vis.command_line import ToolParser, tool
+from tmt_vis.datasets.splitting import Split, SplitError, share_lines, split_annotations
 from tmt_vis.engine import write_atomically
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add = parser.add_argument
     add("ann", type=Path, help="native annotation file with annotations")
     add("--val-fraction", type=float, default=0.1, help="of videos (%(default)s)")
@@ -65,27 +64,31 @@ def check_outputs(args: argparse.Namespace) -> None:
             raise SplitError(f"{path} exists; give another name, or --overwrite")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Split as the command line says; return the exit status."""
-    args = parse_args(argv)
+def split(args: argparse.Namespace) -> Split:
+    """Split the annotation file in memory."""
     try:
-        check_outputs(args)
-        split = split_annotations(
+        return split_annotations(
             read(args.ann),
             val_fraction=args.val_fraction,
             seed=args.seed,
             group_field=args.group_field,
             group_prefix=args.group_prefix,
         )
-        for part, path in ((split.train, args.out_train), (split.val, args.out_val)):
-            text = json.dumps(part, separators=(",", ":"), ensure_ascii=False)
-            write_atomically(path, text.encode("utf-8"))
-    except (SplitError, OSError) as error:
-        print(f"error: {args.ann}: {error}", file=sys.stderr)
-        return 1
-    print("\n".join(share_lines(split)))
+    except SplitError as error:
+        raise SplitError(f"{args.ann}: {error}") from error
+
+
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Split as the command line says."""
+    args = parse_args(argv)
+    check_outputs(args)
+    parts = split(args)
+    for part, path in ((parts.train, args.out_train), (parts.val, args.out_val)):
+        text = json.dumps(part, separators=(",", ":"), ensure_ascii=False)
+        write_atomically(path, text.encode("utf-8"))
+    print("\n".join(share_lines(parts)))
     print(f"written: {args.out_train}, {args.out_val}")
-    return 0
 
 
 if __name__ == "__main__":

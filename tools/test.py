@@ -5,14 +5,16 @@ torchrun --nproc-per-node 8 tools/test.py CONFIG CHECKPOINT --launcher pytorch
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
+from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.engine.launch import add_runtime_arguments, build_tester, load_config
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; the interface is that of mmdet."""
-    parser = argparse.ArgumentParser(description="Evaluate a checkpoint")
+    parser = ToolParser(__doc__)
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument(
@@ -28,9 +30,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Sequence[str] | None = None) -> dict[str, float]:
-    """Test as the command line says; returns the metrics."""
-    args = parse_args(argv)
+def test(args: argparse.Namespace) -> dict[str, float]:
+    """Test as the command line says; return the metrics."""
     cfg = load_config(args)
     if args.amp:
         cfg.model.predict_dtype = "bfloat16"
@@ -40,5 +41,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     return build_tester(cfg, args.checkpoint).test()
 
 
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    test(parse_args(argv))
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

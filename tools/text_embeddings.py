@@ -17,17 +17,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tmt_vis.command_line import ToolParser, integer, tool
 from tmt_vis.taxonomy import (
     DEFAULT_TEMPLATE,
     LabelSpace,
     Taxonomy,
-    TaxonomyError,
     bundled_names,
 )
 from tmt_vis.text import (
     TEXT_ENCODERS,
     EmbeddingStore,
-    TextEmbeddingError,
     TextEmbeddings,
     TextEncoder,
     build_text_embeddings,
@@ -77,7 +76,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--nearest",
-        type=int,
+        type=integer(at_least=1),
         nargs="?",
         const=3,
         metavar="N",
@@ -90,9 +89,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add_input_options(parser)
     add_output_options(parser)
     args = parser.parse_args(argv)
@@ -166,31 +163,25 @@ def print_nearest(args: argparse.Namespace, cfg: dict[str, Any]) -> None:
         print(f"  {name:16} {listed}")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit status."""
-    try:
-        args = parse_args(argv)
-        folders = [*default_folders(), *([args.out] if args.out else [])]
-        if args.list:
-            list_everything(folders)
-            return 0
-        options = encoder_cfg_from_spec(args.encoder)
-        if options["type"] != "HashTextEncoder":
-            options |= dict(checkpoint=args.checkpoint, allow_download=args.download)
-        encoder = TEXT_ENCODERS.build(dict(options))
-        if encoder.computes_on_the_fly:
-            print(f"{encoder.identity} is computed on the fly; it needs no file")
-        else:
-            make_files(args, encoder, folders)
-        if args.nearest is not None:
-            template = list(args.template)
-            print_nearest(
-                args, dict(encoder=options, template=template, cache_dir=folders)
-            )
-    except (TaxonomyError, TextEmbeddingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    args = parse_args(argv)
+    folders = [*default_folders(), *([args.out] if args.out else [])]
+    if args.list:
+        list_everything(folders)
+        return
+    options = encoder_cfg_from_spec(args.encoder)
+    if options["type"] != "HashTextEncoder":
+        options |= dict(checkpoint=args.checkpoint, allow_download=args.download)
+    encoder = TEXT_ENCODERS.build(dict(options))
+    if encoder.computes_on_the_fly:
+        print(f"{encoder.identity} is computed on the fly; it needs no file")
+    else:
+        make_files(args, encoder, folders)
+    if args.nearest is not None:
+        template = list(args.template)
+        print_nearest(args, dict(encoder=options, template=template, cache_dir=folders))
 
 
 if __name__ == "__main__":

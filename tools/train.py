@@ -5,16 +5,18 @@ torchrun --nproc-per-node 8 tools/train.py CONFIG --launcher pytorch
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from mmengine.config import Config
 
+from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.engine.launch import add_runtime_arguments, build_runner, load_config
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; the interface is that of mmdet."""
-    parser = argparse.ArgumentParser(description="Train a model")
+    parser = ToolParser(__doc__)
     parser.add_argument("config", help="config file")
     parser.add_argument("--amp", action="store_true", help="mixed precision")
     parser.add_argument(
@@ -58,9 +60,8 @@ def request_resume(cfg: Config, resume: str) -> None:
     cfg.load_from = None if resume == "auto" else resume
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def train(args: argparse.Namespace) -> None:
     """Train as the command line says."""
-    args = parse_args(argv)
     cfg = load_config(args)
     if args.amp:
         enable_amp(cfg)
@@ -71,5 +72,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     build_runner(cfg).train()
 
 
+@tool(interrupted="the same command with --resume goes on")
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    train(parse_args(argv))
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tmt_vis.command_line import ToolParser, integer, tool
 from tmt_vis.evaluation.analysis import RunComparison, compare_runs
 from tmt_vis.evaluation.analysis.files import read_runs, write_report
 from tmt_vis.progress import progress_bar
@@ -24,9 +25,7 @@ from tmt_vis.visualization import ComparedCategory, plot_comparison
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add = parser.add_argument
     add("--ann", required=True, help="annotation file with ground truth")
     add("--results", required=True, nargs=2, metavar=("R1", "R2"), help="JSON or zip")
@@ -42,7 +41,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="label spaces of the training; marks shared categories (needs "
         "--label-space, one of them or another)",
     )
-    add("--samples", type=int, default=1000, help="of the bootstrap (%(default)s)")
+    add(
+        "--samples",
+        type=integer(at_least=1),
+        default=1000,
+        help="of the bootstrap (%(default)s)",
+    )
     add("--seed", type=int, default=0, help="of the bootstrap (%(default)s)")
     add("--json", metavar="FILE", help="write all numbers (fractions)")
     add("--plot", metavar="FILE.png", help="write a picture")
@@ -108,15 +112,10 @@ def run(args: argparse.Namespace) -> None:
         plot(args.plot, result, title)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; return the exit status."""
-    args = parse_args(argv)
-    try:
-        run(args)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    run(parse_args(argv))
 
 
 if __name__ == "__main__":

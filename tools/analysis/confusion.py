@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from tmt_vis.command_line import ToolParser, integer, real, tool
 from tmt_vis.evaluation.analysis import confusion_matrix
 from tmt_vis.evaluation.analysis.files import read_runs, write_report
 from tmt_vis.visualization import plot_confusion
@@ -20,9 +21,7 @@ from tmt_vis.visualization import plot_confusion
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add = parser.add_argument
     add("--ann", required=True, help="annotation file with ground truth")
     add("--results", required=True, help="result file, JSON or zip")
@@ -30,9 +29,24 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--label-space",
         help="bundled name or file; default: the categories of the annotation file",
     )
-    add("--score-thr", type=float, default=0.3, help="of tracks (%(default)s)")
-    add("--iou-thr", type=float, default=0.5, help="of tubes (%(default)s)")
-    add("--top", type=int, default=15, help="confused pairs printed (%(default)s)")
+    add(
+        "--score-thr",
+        type=real(at_least=0, at_most=1),
+        default=0.3,
+        help="of tracks (%(default)s)",
+    )
+    add(
+        "--iou-thr",
+        type=real(above=0, at_most=1),
+        default=0.5,
+        help="of tubes (%(default)s)",
+    )
+    add(
+        "--top",
+        type=integer(at_least=0),
+        default=15,
+        help="confused pairs printed (%(default)s)",
+    )
     add("--json", metavar="FILE", help="write all counts")
     add("--plot", metavar="FILE.png", help="draw the matrix, rows normalised")
     return parser.parse_args(argv)
@@ -55,15 +69,10 @@ def run(args: argparse.Namespace) -> None:
         plot_confusion(args.plot, counts, rows, columns, title=title)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; return the exit status."""
-    args = parse_args(argv)
-    try:
-        run(args)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    run(parse_args(argv))
 
 
 if __name__ == "__main__":

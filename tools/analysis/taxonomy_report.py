@@ -22,24 +22,19 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from tmt_vis.engine import UnsafeCheckpointError
+from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.engine.launch import add_runtime_arguments, build_tester, load_config
 from tmt_vis.evaluation.analysis import TaxonomySummary, summarise_taxonomy
 from tmt_vis.evaluation.analysis.files import write_report
 from tmt_vis.evaluation.analysis.tables import markdown_table, percent
 from tmt_vis.evaluation.taxonomy_record import TaxonomyRecord
 from tmt_vis.files import replacing
-from tmt_vis.models import CheckpointTaxonomyError
 from tmt_vis.visualization import CompiledDataset, plot_compilation
-
-EXPECTED = (ValueError, OSError, CheckpointTaxonomyError, UnsafeCheckpointError)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument("config", nargs="?", help="config file")
     parser.add_argument("checkpoint", nargs="?", help="checkpoint file")
     parser.add_argument("--records", nargs="+", metavar="FILE", help="instead of these")
@@ -161,15 +156,10 @@ def run(args: argparse.Namespace) -> None:
     print(f"\ntables, numbers and picture are in {args.out}")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; return the exit status."""
-    args = parse_args(argv)
-    try:
-        run(args)
-    except EXPECTED as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    run(parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from helpers.config_family import build_model, load
 from helpers.tiny_model import build, model_cfg
 from mmengine.config import Config
 
+from tmt_vis.text import TextEmbeddingError
+
 R50 = "mask2former_vis/mask2former-vis_r50_8xb2-6k_ytvis19"
 SWIN_L = "tmt_vis/tmt-vis_swin-l-p4-w12-384-in21k_8xb2-16k_ytvis19-ovis-uvo"
 
@@ -109,7 +111,7 @@ def test_missing_text_embeddings(tool, capsys):
     text = dict(encoder=encoder, template="{}")
     cfg = Config(dict(model=model_cfg()))
     cfg.model.head.text_embeddings = text
-    with pytest.raises(SystemExit, match="nobody(.|\n)*--text-dim 1024"):
+    with pytest.raises(TextEmbeddingError, match="nobody(.|\n)*--text-dim 1024"):
         tool.build_model(cfg, None)
     assert tool.build_model(cfg, 40).head.vocabulary.text_dim == 40
     assert "note: meaningless text embeddings of width 40" in capsys.readouterr().out

@@ -28,14 +28,15 @@ def test_train_resume_and_test(config_file, load_tool, tmp_path):
     train, test = load_tool("train"), load_tool("test")
     work_dir = tmp_path / "elsewhere"
     options = ["--work-dir", str(work_dir), "--cfg-options", "experiment_name=cli"]
-    train.main([str(config_file), *options, "train_cfg.max_iters=2"])
+    assert train.main([str(config_file), *options, "train_cfg.max_iters=2"]) == 0
     assert (work_dir / "iter_2.pth").exists() and not (tmp_path / "run").exists()
     options[-1] += "_resumed"
-    train.main([str(config_file), "--resume", *options])
+    assert train.main([str(config_file), "--resume", *options]) == 0
     meta = torch.load(work_dir / "iter_4.pth", weights_only=True)["meta"]
     assert meta["iter"] == 4
     options[-1] += "_test"
-    metrics = test.main([str(config_file), str(work_dir / "iter_4.pth"), *options])
+    args = test.parse_args([str(config_file), str(work_dir / "iter_4.pth"), *options])
+    metrics = test.test(args)
     assert metrics == dict(score=1000.0)
 
 
@@ -108,7 +109,8 @@ def test_bad_loss_on_one_rank_stops_all_before_a_checkpoint(
 ):
     argv = [str(config_file), "--launcher", "pytorch"]
     argv += ["--cfg-options", "model.type=RankModel"]
-    outcomes = run_two_ranks(partial(load_tool("train").main, argv))
+    tool = load_tool("train")
+    outcomes = run_two_ranks(partial(tool.train, tool.parse_args(argv)))
     assert outcomes[0].startswith(f"{NonFiniteLossError.__name__}: another rank")
     assert outcomes[1].startswith(
         f"{NonFiniteLossError.__name__}: losses must be finite"
