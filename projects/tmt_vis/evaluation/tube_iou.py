@@ -16,8 +16,9 @@ def tube_iou(
 ) -> np.ndarray:
     """Compute the IoU of every prediction with every ground truth tube.
 
-    A tube is one RLE, so the whole matrix is one pycocotools call. The result equals
-    the frame-by-frame sums of the official YouTube-VIS evaluator to the last bit.
+    A tube is one RLE, so the whole matrix is one pycocotools call, or, for tubes that
+    it cannot read, integer arithmetic on run lengths. The result equals the
+    frame-by-frame sums of the official YouTube-VIS evaluator to the last bit.
 
     Args:
         predictions: D tubes.
@@ -42,9 +43,9 @@ def tube_iou(
             "predict at the original size of the video and over all its frames"
         )
     crowd = np.zeros(shape[1], bool) if is_crowd is None else np.asarray(is_crowd, bool)
-    if len(predictions[0].split()) > 1:
-        return _split_iou(predictions, ground_truths, crowd)
-    return _coco_iou(predictions, ground_truths, crowd)
+    if all(tube.is_coco_readable for tube in tubes):
+        return _coco_iou(predictions, ground_truths, crowd)
+    return _exact_iou(predictions, ground_truths, crowd)
 
 
 def distinct_tubes(
@@ -78,26 +79,40 @@ def _coco_iou(
     )
 
 
-def _split_iou(
+def _exact_iou(
     predictions: Sequence[TubeRLE], ground_truths: Sequence[TubeRLE], crowd: np.ndarray
 ) -> np.ndarray:
-    """Sum intersections over parts, because pycocotools counts pixels in uint32."""
-    all_crowd = np.ones(len(ground_truths), dtype=bool)
-    intersections = np.zeros((len(predictions), len(ground_truths)), dtype=np.int64)
-    track_parts, truth_parts = _by_part(predictions), _by_part(ground_truths)
-    for tracks, truths in zip(track_parts, truth_parts, strict=True):
-        # With crowd = 1 pycocotools divides by the prediction's area, an integer below
-        # 2**32; multiplying back and rounding is exact in float64.
-        share = _coco_iou(tracks, truths, all_crowd)
-        intersections += np.rint(share * _areas(tracks)[:, None]).astype(np.int64)
+    """Count in int64, for tubes that pycocotools cannot read (gaps of 2**29 pixels)."""
+    starts, stops, firsts = _object_runs(ground_truths)
+    intersections = np.empty((len(predictions), len(ground_truths)), dtype=np.int64)
+    for row, prediction in enumerate(predictions):
+        before = _pixels_before(prediction, np.stack([starts, stops]))
+        total = np.concatenate([[0], np.cumsum(before[1] - before[0])])
+        intersections[row] = np.diff(total[firsts])
     areas = _areas(predictions)[:, None]
     unions = np.where(crowd, areas, areas + _areas(ground_truths) - intersections)
     return intersections / np.maximum(unions, 1)
 
 
-def _by_part(tubes: Sequence[TubeRLE]) -> list[tuple[TubeRLE, ...]]:
-    """Split tubes of one size alike and list part 0 of all, part 1 of all, ..."""
-    return list(zip(*(tube.split() for tube in tubes), strict=True))
+def _object_runs(
+    tubes: Sequence[TubeRLE],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """List first pixel and end of every object run, and where each tube's begin."""
+    edges = [tube.object_runs() for tube in tubes]
+    firsts = np.cumsum([0, *(len(starts) for starts, _ in edges)])
+    starts, stops = (np.concatenate(side) for side in zip(*edges, strict=True))
+    return starts, stops, firsts
+
+
+def _pixels_before(tube: TubeRLE, positions: np.ndarray) -> np.ndarray:
+    """Count the object pixels of a tube in front of each position."""
+    starts, stops = tube.object_runs()
+    if not len(starts):
+        return np.zeros_like(positions)
+    before = np.cumsum(stops - starts) - (stops - starts)
+    run = np.searchsorted(starts, positions, side="right") - 1
+    inside = np.minimum(positions, stops[run]) - starts[run]
+    return np.where(run < 0, 0, before[run] + inside)
 
 
 def _areas(tubes: Sequence[TubeRLE]) -> np.ndarray:

@@ -20,7 +20,12 @@ _OFFSET = 48
 _PAYLOAD = 0x1F
 _SIGN = 0x10
 _MORE = 0x20
-_MAX_COCO = 2**32 - 1  # pycocotools holds runs in uint32
+_ALPHABET = bytes(range(_OFFSET, _OFFSET + 64))
+# pycocotools holds runs in uint32 ...
+MAX_COCO_PIXELS = 2**32 - 1
+# ... but reads a difference below -2**29 wrongly (2.0.11, ``rleFrString``: it shifts a
+# 32 bit -1 by 35): behind it decode() fails and rleIou() never returns.
+MAX_COCO_RUN = 2**29 - 1
 _FIVE_GROUPS = 2**24  # differences of runs below it take at most five groups
 _MAX_GROUPS = 12  # 60 bits, the most that fits int64 with the sign
 
@@ -103,6 +108,25 @@ def decode_counts(counts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     return runs, lengths
 
 
+def check_text(counts: bytes) -> None:
+    """Refuse bytes that no compressed counts can be.
+
+    pycocotools reads and writes beyond its buffers on a byte outside the alphabet, a
+    zero, or a value that is cut: it corrupts the heap. Whether
+    the runs fill the image is not looked at.
+
+    Args:
+        counts: Compressed counts, not empty.
+
+    Raises:
+        ValueError: If a byte is outside the alphabet or the last value is cut.
+    """
+    if counts.translate(None, _ALPHABET):
+        raise ValueError("compressed counts hold bytes outside the alphabet 48..111")
+    if (counts[-1] - _OFFSET) & _MORE:
+        raise ValueError("compressed counts must not be empty or cut inside a value")
+
+
 def _fits_c(runs: np.ndarray) -> bool:
     """Tell whether pycocotools can write the runs of one mask.
 
@@ -112,7 +136,7 @@ def _fits_c(runs: np.ndarray) -> bool:
     """
     long_runs = np.count_nonzero(runs >= _FIVE_GROUPS)
     # As floats, which do not wrap around.
-    return 4 * long_runs < len(runs) and runs.sum(dtype=np.float64) <= _MAX_COCO
+    return 4 * long_runs < len(runs) and runs.sum(dtype=np.float64) <= MAX_COCO_PIXELS
 
 
 def _encode_in_c(runs: np.ndarray) -> bytes:

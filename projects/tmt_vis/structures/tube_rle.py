@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from .run_lengths import decode_counts, encode_counts
-
-# pycocotools counts pixels in uint32: areas and run lengths wrap around from here on.
-MAX_COCO_PIXELS = 2**32 - 1
+from .run_lengths import (
+    MAX_COCO_PIXELS,
+    MAX_COCO_RUN,
+    check_text,
+    decode_counts,
+    encode_counts,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class TubeRLE:
         num_frames: T, at least 1.
 
     Raises:
-        ValueError: If a size is below 1 or ``counts`` is not a non-empty byte string.
+        ValueError: If a size is below 1 or ``counts`` are no compressed counts. Whether
+            the runs fill the tube is checked when they are read.
     """
 
     counts: bytes
@@ -54,6 +59,7 @@ class TubeRLE:
                 "counts must be compressed COCO counts as non-empty bytes, got "
                 f"{self.counts!r:.40}; encode text with .encode('ascii')"
             )
+        check_text(self.counts)
 
     @classmethod
     def from_masks(cls, masks: np.ndarray) -> TubeRLE:
@@ -173,8 +179,11 @@ class TubeRLE:
         )
 
     def split(self) -> list[TubeRLE]:
-        """Cut into as few consecutive parts as pycocotools can count (2**32 - 1 px)."""
-        step = _frames_per_part(self.height, self.width)
+        """Cut into consecutive parts that pycocotools can read (below 2**29 pixels).
+
+        A part has at least one frame, whatever its size.
+        """
+        step = max(1, MAX_COCO_RUN // (self.height * self.width))
         if step >= self.num_frames:
             return [self]
         borders = [*range(0, self.num_frames, step), self.num_frames]
@@ -210,8 +219,10 @@ class TubeRLE:
             (T, H, W) bool, True = object; a transposed view of (T, W, H) memory.
         """
         shape = (self.num_frames, self.width, self.height)
-        parts = [coco_mask.decode(part.as_coco()) for part in self.split()]
-        columns = np.concatenate([part.T for part in parts])  # (T*W, H)
+        if self.is_coco_readable:
+            columns = coco_mask.decode(self.as_coco()).T  # (T*W, H)
+        else:
+            columns = np.concatenate([part._columns() for part in self.split()])
         return columns.view(np.bool_).reshape(shape).transpose(0, 2, 1)
 
     @property
@@ -231,25 +242,65 @@ class TubeRLE:
         """Return the H x (W*T) image as a pycocotools RLE.
 
         Raises:
-            ValueError: If the tube has 2**32 pixels or more; ``split`` it first.
+            ValueError: Unless ``is_coco_readable``; ``split`` it first.
         """
-        pixels = self.height * self.width * self.num_frames
-        if pixels > MAX_COCO_PIXELS:
+        if not self.is_coco_readable:
             raise ValueError(
-                f"pycocotools counts up to {MAX_COCO_PIXELS} pixels, got {pixels}; "
+                f"pycocotools counts up to {MAX_COCO_PIXELS} pixels in runs of up to "
+                f"{MAX_COCO_RUN}, got {self._num_pixels} and {self._longest_run}; "
                 "use split() and treat the parts one by one"
             )
         size = [self.height, self.width * self.num_frames]
         return {"size": size, "counts": self.counts}
 
+    @property
+    def is_coco_readable(self) -> bool:
+        """Whether pycocotools reads these counts right.
+
+        A gap of 2**29 pixels, 259 frames of 1080p, is too long for it.
+
+        Raises:
+            ValueError: If the runs do not fill the tube.
+        """
+        return self._longest_run <= MAX_COCO_RUN and self._num_pixels <= MAX_COCO_PIXELS
+
+    @property
+    def _num_pixels(self) -> int:
+        return self.height * self.width * self.num_frames
+
+    @cached_property
+    def _longest_run(self) -> int:
+        # Known where the tube was encoded here; other counts are checked on first use.
+        return int(self._run_lengths().max())
+
+    def _columns(self) -> np.ndarray:
+        """Decode to (T*W, H) uint8."""
+        if self.is_coco_readable:
+            return coco_mask.decode(self.as_coco()).T
+        # A single frame of 2**29 pixels or more.
+        runs = self._run_lengths()
+        is_object = np.arange(len(runs), dtype=np.uint8) & 1
+        return np.repeat(is_object, runs).reshape(-1, self.height)
+
+    def object_runs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the object begins and ends, counted down the columns.
+
+        Returns:
+            Two (R,) int64 arrays, increasing: first pixels, and those behind the last.
+        """
+        runs = self._run_lengths()
+        ends = np.cumsum(runs)[1::2]
+        return ends - runs[1::2], ends
+
     def _run_lengths(self) -> np.ndarray:
         """Return the (R,) int64 run lengths, checked to fill the tube."""
         runs = decode_counts([self.counts])[0]
-        self._check_filled(int(runs.sum()))
+        # As floats, too: runs near 2**59 could reach the right sum by wrapping around.
+        self._check_filled(int(max(runs.sum(), runs.sum(dtype=np.float64))))
         return runs
 
     def _check_filled(self, filled: int) -> None:
-        if filled != self.height * self.width * self.num_frames:
+        if filled != self._num_pixels:
             raise ValueError(
                 f"counts fill {filled} pixels but the tube has {self.num_frames} "
                 f"frames of {self.height} x {self.width}"
@@ -276,7 +327,9 @@ class TubeRLE:
         switches = _cancel_pairs(switches)
         switches = switches[switches < total]
         runs = np.diff(np.concatenate([[0], switches, [total]]))
-        return cls(encode_counts(runs)[0], height, width, num_frames)
+        tube = cls(encode_counts(runs)[0], height, width, num_frames)
+        tube.__dict__["_longest_run"] = int(runs.max())
+        return tube
 
 
 def mask_switches(mask: np.ndarray, *, offset: int = 0) -> np.ndarray:
@@ -408,15 +461,6 @@ def _columns(mask: np.ndarray) -> np.ndarray:
     if mask.T.flags.c_contiguous:
         return mask.T
     return cv2.transpose(mask)  # 0.05 ms for 720p, NumPy's copy 0.5
-
-
-def _frames_per_part(height: int, width: int) -> int:
-    frames = MAX_COCO_PIXELS // (height * width)
-    if frames < 1:
-        raise ValueError(
-            f"a single frame of {height} x {width} exceeds {MAX_COCO_PIXELS} pixels"
-        )
-    return frames
 
 
 def _compressed_counts(

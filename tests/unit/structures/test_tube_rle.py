@@ -23,6 +23,7 @@ from tmt_vis.structures.tube_rle import (
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=6)
 MASKS = hnp.arrays(np.bool_, SHAPES)
 few = settings(max_examples=40, deadline=None)
+GAP = 2**29
 
 
 def frame_rles(masks):
@@ -195,7 +196,8 @@ def test_tube_above_uint32_counts_in_64_bit():
     assert tube.area == total
     assert np.array_equal(tube.frame_areas(), np.full(num_frames, height * width))
     parts = tube.split()
-    assert [part.num_frames for part in parts] == [2071, 29]
+    assert [part.num_frames for part in parts] == [258] * 8 + [36]
+    assert all(part.is_coco_readable for part in parts)
     assert sum(part.area for part in parts) == total
     assert TubeRLE.concat(parts) == tube
     with pytest.raises(ValueError, match="use split"):
@@ -204,14 +206,77 @@ def test_tube_above_uint32_counts_in_64_bit():
 
 def test_large_tubes_are_encoded_and_decoded_in_parts(monkeypatch):
     masks = np.random.default_rng(1).random((7, 4, 5)) > 0.4
-    whole = TubeRLE.from_masks(masks)
-    monkeypatch.setattr(tube_rle, "MAX_COCO_PIXELS", 45)  # two frames
+    masks[2:5] = False
     tube = TubeRLE.from_masks(masks)
-    assert tube == whole
+    monkeypatch.setattr(tube_rle, "MAX_COCO_RUN", 45)  # two frames
+    assert not tube.is_coco_readable
     assert len(tube.split()) == 4
     assert np.array_equal(tube.decode(), masks)
-    with pytest.raises(ValueError, match="single frame"):
-        TubeRLE.from_masks(np.zeros((1, 10, 10), dtype=bool)).decode()
+    monkeypatch.setattr(tube_rle, "MAX_COCO_RUN", 19)  # no frame
+    assert np.array_equal(tube.decode(), masks)
+
+
+@pytest.mark.slow  # 2 s: 540 MB of pixels
+def test_a_gap_that_pycocotools_cannot_read():
+    """2**29 pixels of background; pycocotools raises on the counts."""
+    height, width = 2**10, 2**9
+    frames = GAP // (height * width) + 2
+    switches = np.array([5, 9, 9 + GAP, 9 + GAP + 7, 9 + GAP + 8, 9 + GAP + 10])
+    tube = TubeRLE.from_switches(switches, height, width, num_frames=frames)
+    with pytest.raises(ValueError, match="use split"):
+        tube.as_coco()
+    pixels = tube.decode().transpose(0, 2, 1).reshape(-1)
+    assert np.flatnonzero(pixels).tolist() == [
+        *range(5, 9),
+        *range(9 + GAP, 16 + GAP),
+        17 + GAP,
+        18 + GAP,
+    ]
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.sampled_from([1, 2, 5, 900, GAP - 1, GAP, 2 * GAP]), max_size=9))
+def test_long_runs_survive_files_and_cuts(lengths):
+    """Frames, parts and joints of tubes with runs beyond 2**29, in integers."""
+    height, width, frames = 2**14, 2**13, 4 * 40
+    total = height * width * frames
+    switches = np.cumsum(lengths, dtype=np.int64)
+    switches = switches[switches < total]
+    tube = TubeRLE.from_switches(switches, height, width, num_frames=frames)
+    starts, stops = tube.object_runs()
+    assert tube.area == (stops - starts).sum()
+    edges = np.stack([starts, stops]).T.ravel()
+    assert edges[: len(switches)].tolist() == switches.tolist()
+    assert TubeRLE.from_frames(tube.to_frames(), height, width) == tube
+    parts = [tube.part(0, 37), tube.part(37, 95), tube.part(95, frames)]
+    assert TubeRLE.concat(parts) == tube
+    assert TubeRLE.concat(tube.split()) == tube
+    assert sum(part.area for part in parts) == tube.area == tube.frame_areas().sum()
+
+
+@pytest.mark.parametrize(
+    "counts", [b"4\x00", b"\x004", b"4 ", b"4\xff", b"p", b"T", b"T4\x7f", b"4\n"]
+)
+def test_bytes_that_would_corrupt_the_heap_are_refused(counts):
+    with pytest.raises(ValueError, match="alphabet|cut inside"):
+        TubeRLE(counts, 2, 2, 1)
+
+
+@few
+@given(st.lists(st.integers(48, 111), min_size=1, max_size=30).map(bytes))
+def test_counts_that_do_not_fill_the_tube_never_reach_pycocotools(counts):
+    """Right bytes with wrong runs: an error, not a read beyond a buffer."""
+    try:
+        tube = TubeRLE(counts, 4, 5, 3)
+        runs = decode_counts([counts])[0]
+    except ValueError:
+        return
+    if runs.sum() == 60:
+        assert tube.decode().sum() == tube.area
+    else:
+        for use in (tube.decode, tube.as_coco, tube.to_frames):
+            with pytest.raises(ValueError, match="fill"):
+                use()
 
 
 @pytest.mark.parametrize(
@@ -225,8 +290,8 @@ def test_large_tubes_are_encoded_and_decoded_in_parts(monkeypatch):
             lambda: frame_areas([TubeRLE(b"6", 2, 3, 1), TubeRLE(b"4", 2, 3, 1)]),
             "fill 4 pixels",
         ),
-        (lambda: TubeRLE(b"T", 2, 3, 1).area, "cut inside"),
-        (lambda: TubeRLE(b"\x01", 2, 3, 1).area, "alphabet"),
+        (lambda: TubeRLE(b"T", 2, 3, 1), "cut inside"),
+        (lambda: TubeRLE(b"\x01", 2, 3, 1), "alphabet"),
         (lambda: TubeRLE.from_masks(np.zeros((2, 2))), "bool"),
         (lambda: TubeRLE.from_masks(np.zeros((0, 2, 2), bool)), "non-empty"),
         (lambda: encode_tubes(np.zeros((2, 2, 2), bool)), "N, T, H, W"),
