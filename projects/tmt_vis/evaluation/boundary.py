@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from tmt_vis.structures import TubeRLE
-from tmt_vis.structures.run_lengths import decode_counts, encode_counts
+from tmt_vis.structures.run_lengths import decode_counts
 
 from .tube_iou import tube_iou
 
@@ -47,15 +47,10 @@ def boundary_tube(tube: TubeRLE, *, dilation_ratio: float = DILATION_RATIO) -> T
         if frame is not None:
             runs, _ = decode_counts([frame["counts"].encode("ascii")])
             switches.append(_boundary(runs, tube.height, distance) + t * pixels)
-    ends = np.concatenate(switches)
-    # A frame whose last pixel is boundary and a next one whose first pixel is: no
-    # switch, or there would be an empty run, which pycocotools does not expect.
-    joints = np.flatnonzero(np.diff(ends) == 0)
-    ends = np.delete(ends, np.concatenate([joints, joints + 1]))
-    total = tube.num_frames * pixels
-    runs = np.diff(np.concatenate([[0], ends[ends < total], [total]]))
-    counts = encode_counts(runs)[0]
-    return TubeRLE(counts, tube.height, tube.width, tube.num_frames)
+    # Joints, where one frame ends and the next begins with boundary, cancel out.
+    return TubeRLE.from_switches(
+        np.concatenate(switches), tube.height, tube.width, num_frames=tube.num_frames
+    )
 
 
 def boundary_tube_iou(
