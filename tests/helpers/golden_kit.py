@@ -7,11 +7,13 @@ model computed from weights and inputs that everybody can make again.
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 KITS = Path(__file__).resolve().parents[1] / "fixtures" / "golden"
 SIZE = (96, 160)
@@ -91,14 +93,27 @@ def scaled(key: str, x: np.ndarray) -> np.ndarray:
     return f32(gain) * x * f32(1 / np.sqrt(float(np.prod(x.shape[1:]))))
 
 
-def frames(num_frames: int, first: int) -> torch.Tensor:
-    """Make the normalised clip (1, T, 3, 96, 160): tilted ramps on a chessboard."""
-    axes = (np.arange(first, first + num_frames), *map(np.arange, (3, *SIZE)))
+def frames(
+    num_frames: int, first: int, *, size: tuple[int, int] = SIZE
+) -> torch.Tensor:
+    """Make the normalised clip (1, T, 3, H, W) of consecutive numbers."""
+    return clip_of(range(first, first + num_frames), size=size)
+
+
+def clip_of(numbers: Sequence[int], *, size: tuple[int, int] = SIZE) -> torch.Tensor:
+    """Make a normalised clip (1, T, 3, H, W): tilted ramps on a chessboard.
+
+    Args:
+        numbers: of its frames.
+        size: height and width; padded with zeros to multiples of 32.
+    """
+    axes = (np.asarray(numbers), *map(np.arange, (3, *size)))
     t, c, y, x = np.meshgrid(*axes, indexing="ij")
     chess = (x // 8 + y // 8 + t) % 2
     pixels = (37 * t + 17 * c + 3 * y + 5 * x + 90 * chess) % 256
     scaled = (pixels.astype(np.float32) - _MEAN[:, None, None]) / _STD[:, None, None]
-    return torch.from_numpy(scaled)[None]
+    height, width = size
+    return F.pad(torch.from_numpy(scaled)[None], (0, -width % 32, 0, -height % 32))
 
 
 def fixed_points(num_points: int = 1024) -> torch.Tensor:
@@ -107,15 +122,19 @@ def fixed_points(num_points: int = 1024) -> torch.Tensor:
     return torch.from_numpy(points.astype(np.float32))[None]
 
 
-def moving_boxes(num_frames: int, variant: str) -> torch.Tensor:
-    """Make the true masks (2, T, 96, 160): two boxes that move towards each other.
+def moving_boxes(
+    num_frames: int, variant: str, *, size: tuple[int, int] = SIZE
+) -> torch.Tensor:
+    """Make the true masks (2, T, H, W): two boxes that move towards each other.
 
     In variant B the second one is absent from the first frame.
     """
-    masks = torch.zeros(2, num_frames, *SIZE, dtype=torch.bool)
+    masks = torch.zeros(2, num_frames, *size, dtype=torch.bool)
     for t in range(num_frames):
         masks[0, t, 16 + 4 * t : 48 + 4 * t, 20 + 8 * t : 68 + 8 * t] = True
-        masks[1, t, 48 - 3 * t : 84 - 3 * t, 96 - 10 * t : 136 - 10 * t] = True
+        top, left = 48 - 3 * t, 96 - 10 * t
+        rows, columns = slice(max(top, 0), top + 36), slice(max(left, 0), left + 40)
+        masks[1, t, rows, columns] = True
     if variant == "B":
         masks[1, 0] = False
     return masks

@@ -35,6 +35,10 @@ class AnnotationFile:
             ``segmentations_refined`` as well.
         annotated_frames_only: Leave out frames in which no object has a mask, for
             files annotated at some frames only.
+        category_map: Name in the label space of each category of the file that is
+            read; several may have one name, and objects of all others are left out
+            (``unmapped`` counts them). None reads all, which then have to be in the
+            label space.
         backend_args: mmengine file backend options.
 
     Raises:
@@ -51,12 +55,18 @@ class AnnotationFile:
         with_gt: bool = True,
         segmentation_key: str = "segmentations",
         annotated_frames_only: bool = False,
+        category_map: Mapping[str, str] | None = None,
         backend_args: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
+        self.unmapped = 0
         self._segmentation_key = segmentation_key
         data = self._load(backend_args)
-        self.slot_of_category = self._match_categories(data, label_space)
+        self._unmapped_ids: set[int] = set()
+        if category_map is None:
+            self.slot_of_category = self._match_categories(data, label_space)
+        else:
+            self.slot_of_category = self._mapped(data, label_space, category_map)
         self.videos = self._read_videos(data)
         with_entries = with_gt or annotated_frames_only
         grouped = self._group_annotations(data) if with_entries else {}
@@ -139,6 +149,33 @@ class AnnotationFile:
                 "categories", str(error), f"label_space is {space.name!r} here"
             ) from error
 
+    def _mapped(
+        self, data: Mapping, space: LabelSpace, names: Mapping[str, str]
+    ) -> dict[int, int]:
+        """Match the categories of the file with the label space by a map of names."""
+        self._require(data, ["categories"], "file")
+        rows = self._rows(data, "categories")
+        for position, row in enumerate(rows):
+            self._require(row, ["id", "name"], f"categories[{position}]")
+        absent = sorted(set(names) - {row["name"] for row in rows})
+        if absent:
+            raise self._error(
+                "categories",
+                f"category_map has {absent}, which the file does not",
+                "write the names as the file does",
+            )
+        self._unmapped_ids = {row["id"] for row in rows if row["name"] not in names}
+        try:
+            return {
+                row["id"]: space.slot_of_name(names[row["name"]])
+                for row in rows
+                if row["name"] in names
+            }
+        except TaxonomyError as error:
+            raise self._error(
+                "category_map", str(error), f"label_space is {space.name!r} here"
+            ) from error
+
     def _read_videos(self, data: Mapping) -> list[VideoEntry]:
         self._require(data, ["videos"], "file")
         videos: dict[int, VideoEntry] = {}
@@ -215,6 +252,9 @@ class AnnotationFile:
                     f"belongs to video_id={entry['video_id']}, which is not in videos",
                     "remove the annotation or add its video",
                 )
+            if entry["category_id"] in self._unmapped_ids:
+                self.unmapped += 1
+                continue
             if entry["category_id"] not in self.slot_of_category:
                 raise self._error(
                     label,

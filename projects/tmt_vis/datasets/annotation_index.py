@@ -61,12 +61,15 @@ class AnnotationIndex:
             (not crowd, mask not empty) is there.
         instances_per_slot: (num_slots,) usable instances of each category.
         counts: Occurrences of what was met: ``ignored`` instances, ``empty`` instances
-            (no pixel in any frame), ``length_differs`` videos.
+            (no pixel in any frame), ``unmapped`` instances (of a category that is left
+            out), ``length_differs`` videos.
     """
 
     def __init__(self, file: AnnotationFile, *, num_slots: int) -> None:
         self.counts: Counter[str] = Counter()
         self.instances_per_slot = np.zeros(num_slots, dtype=np.int64)
+        if file.unmapped:
+            self.counts["unmapped"] = file.unmapped
         videos = file.videos
         self._path = file.path
         lengths = [video.length for video in videos]

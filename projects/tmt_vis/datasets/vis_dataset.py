@@ -50,6 +50,9 @@ class VISDataset(Dataset):
         keep_empty: Also sample training videos without a usable instance.
         segmentation_key: Which list of masks is read; HQ-YTVIS's training file has
             ``segmentations_refined`` as well.
+        category_map: Name in the label space of each category of the file that is
+            trained on, for a file with other categories, such as COCO's for a model of
+            YouTube-VIS. Objects of all others are left out.
         annotated_frames_only: Leave frames in which no object has a mask out of all
             clips and videos, for files annotated at some frames only (UVO's sparse
             set). Give the metric the same value.
@@ -83,6 +86,7 @@ class VISDataset(Dataset):
         keep_empty: bool = False,
         segmentation_key: str = "segmentations",
         annotated_frames_only: bool = False,
+        category_map: Mapping[str, str] | None = None,
         max_refetch: int = 10,
         backend_args: Mapping[str, Any] | None = None,
     ) -> None:
@@ -110,6 +114,7 @@ class VISDataset(Dataset):
             with_gt=not test_mode if load_gt is None else load_gt,
             segmentation_key=segmentation_key,
             annotated_frames_only=annotated_frames_only,
+            category_map=category_map,
             backend_args=backend_args,
         )
         self.index = AnnotationIndex(file, num_slots=len(label_space))

@@ -87,6 +87,25 @@ def test_crowds_are_ignored_and_images_without_objects_left_out(tmp_path):
     assert sample.ignored_instances.masks.any(dim=(2, 3)).all()
 
 
+def test_categories_of_another_label_space_are_mapped_by_name(tmp_path):
+    cat = Video(3, 1, [Track([(3, 4, 9, 9)], track_id=1, category_id=17)])
+    rows = [*CATEGORIES, dict(id=17, name="cat")]
+    files = write_images(tmp_path, [image(7), cat], categories=rows)
+    options = dict(name="coco", label_space="ytvis19", pipeline=[*LOAD, *PACK])
+    mapped = dict(dog="dog", cat="dog")
+    dataset = ImageDataset(**options, category_map=mapped, **files)
+    slot = LabelSpace.load("ytvis19").slot_of_name("dog")
+    truth = [dataset[ClipIndex(0, i, 0)]["data_samples"].gt_instances for i in (0, 1)]
+    assert [one.labels.tolist() for one in truth] == [[slot], [slot]]
+    # The person of the first image is neither an object nor ignored.
+    assert dataset.index.counts["unmapped"] == 1
+    assert len(ImageDataset(**options, category_map=dict(cat="cat"), **files)) == 1
+    with pytest.raises(AnnotationError, match=r"\['cow'\], which the file does not"):
+        ImageDataset(**options, category_map=dict(cow="cow"), **files)
+    with pytest.raises(AnnotationError, match="category_map"):
+        ImageDataset(**options, category_map=dict(dog="hot dog"), **files)
+
+
 def test_polygons_that_enclose_nothing_are_no_objects(tmp_path):
     file = coco_json([image(1), image(2)], CATEGORIES, "polygon")
     for entry in file["annotations"][:2]:
