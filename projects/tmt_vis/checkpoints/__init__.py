@@ -7,29 +7,44 @@ from .digests import hash_of
 from .errors import (
     CheckpointError,
     ClassifierRowsError,
+    DamagedCheckpointError,
     KeyMapError,
+    NonFiniteWeightsError,
+    OversizedCheckpointError,
     UnknownArchitectureError,
     UnreadableCheckpointError,
+    UnsafeCheckpointError,
 )
 from .fetching import FetchError, fetch, matches
-from .reading import SourceCheckpoint, read_checkpoint
+from .file_loading import load_file
+from .reading import SourceCheckpoint, load_checkpoint, read_checkpoint
+from .weights import as_checkpoint, check_finite, common_prefix
 
 __all__ = [
     "LAYOUTS",
     "CheckpointError",
     "ClassifierRowsError",
     "Conversion",
+    "DamagedCheckpointError",
     "FetchError",
     "KeyMapError",
+    "NonFiniteWeightsError",
+    "OversizedCheckpointError",
     "SourceCheckpoint",
     "UnknownArchitectureError",
     "UnreadableCheckpointError",
+    "UnsafeCheckpointError",
+    "as_checkpoint",
+    "check_finite",
+    "common_prefix",
     "conversion_bytes",
     "convert",
     "describe_conversion",
     "fetch",
     "find_layout",
     "hash_of",
+    "load_checkpoint",
+    "load_file",
     "matches",
     "read_checkpoint",
 ]

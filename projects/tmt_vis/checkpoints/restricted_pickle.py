@@ -1,7 +1,8 @@
 """Unpickling that can build arrays, tensors and plain containers, nothing else.
 
 A pickle is a program: it may call whatever it names. Here it may name only the
-functions below, which build arrays and tensors out of bytes.
+functions below, which build arrays and tensors out of bytes that are in the file:
+`numpy.ndarray` by itself would allocate any shape it is given.
 """
 
 import io
@@ -13,24 +14,80 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
-from .errors import UnreadableCheckpointError
+from .errors import UnreadableCheckpointError, UnsafeCheckpointError
 
-_ARRAY = np.zeros(1, np.float32)
+# Booleans, integers, floats, complex numbers; bytes and text occur beside weights.
+_DTYPE_KINDS = "biufcSU"
+
+
+class PickledDtype:
+    """A numpy dtype of numbers or text while it is unpickled."""
+
+    def __init__(self, code: Any, *flags: Any) -> None:
+        try:
+            self.dtype = np.dtype(code)
+        except TypeError as error:
+            raise UnreadableCheckpointError(f"no dtype: {str(code)[:40]}") from error
+        if self.dtype.kind not in _DTYPE_KINDS:
+            raise UnreadableCheckpointError(
+                f"arrays must hold numbers, got dtype {self.dtype}; arrays of Python "
+                "objects are no weights, and reading them can run code"
+            )
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
+        if order not in ("<", ">", "|", "="):
+            raise UnreadableCheckpointError(f"no state of a dtype: {str(state)[:40]}")
+        if order in "<>":
+            self.dtype = self.dtype.newbyteorder(order)
+
+
+class PickledArray(np.ndarray):
+    """An array while it is unpickled: empty until its bytes arrive."""
+
+    def __new__(cls, *args: Any) -> "PickledArray":
+        raise UnreadableCheckpointError(
+            "the file calls numpy.ndarray, which reserves memory of any size; arrays "
+            "are rebuilt from their bytes"
+        )
+
+    def __setstate__(self, state: Any) -> None:
+        version, shape, dtype, *rest = state
+        if not isinstance(dtype, PickledDtype) or not isinstance(rest[-1], bytes | str):
+            raise UnreadableCheckpointError("an array needs a dtype and its bytes")
+        super().__setstate__((version, shape, dtype.dtype, *rest))
+
+
+def _reconstruct(kind: Any, shape: Any, code: Any) -> PickledArray:
+    if kind is not PickledArray or shape != (0,):
+        raise UnreadableCheckpointError(
+            f"an array starts empty in a pickle, got shape {str(shape)[:40]}"
+        )
+    return np.ndarray.__new__(PickledArray, (0,), np.int8)
+
+
+def _scalar(dtype: PickledDtype, content: Any) -> np.generic:
+    content = content.encode("latin1") if isinstance(content, str) else content
+    return np.frombuffer(content, dtype.dtype, count=1)[0]
+
+
+def _from_buffer(
+    content: Any, dtype: PickledDtype, shape: Any, order: str
+) -> np.ndarray:
+    return np.frombuffer(content, dtype.dtype).reshape(shape, order=order)
+
+
 # numpy moved these functions from numpy.core to numpy._core in 2.0; files of both
 # kinds are read under both.
-_NUMPY_FUNCTIONS = {
-    ("multiarray", "_reconstruct"): _ARRAY.__reduce__()[0],
-    ("multiarray", "scalar"): _ARRAY[0].__reduce__()[0],
-    ("numeric", "_frombuffer"): _ARRAY.__reduce_ex__(5)[0],
-}
 NUMPY_GLOBALS: dict[str, Any] = {
-    f"numpy.{core}.{module}.{name}": function
-    for (module, name), function in _NUMPY_FUNCTIONS.items()
+    f"numpy.{core}.{name}": function
+    for name, function in {
+        "multiarray._reconstruct": _reconstruct,
+        "multiarray.scalar": _scalar,
+        "numeric._frombuffer": _from_buffer,
+    }.items()
     for core in ("core", "_core")
-} | {"numpy.ndarray": np.ndarray, "numpy.dtype": np.dtype}
-# Protocol 2 rebuilds a dtype and then sets the state of an instance of these classes,
-# which torch's weights-only loader wants to see listed.
-NUMPY_DTYPES = tuple({type(np.dtype(code)) for code in "?bBhHiIlLqQefd"})
+} | {"numpy.ndarray": PickledArray, "numpy.dtype": PickledDtype}
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -54,19 +111,21 @@ _GLOBALS: dict[str, Callable[..., Any]] = NUMPY_GLOBALS | {
 }
 
 
-class RestrictedUnpickler(pickle.Unpickler):
+# The one in Python: that in C makes its memo as large as the largest index that the
+# file names, so that ten bytes take 64 GB. A file of 600 arrays takes milliseconds.
+class RestrictedUnpickler(pickle._Unpickler):
     """An unpickler that refuses every name that is not listed above."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what the pickle may use.
 
         Raises:
-            UnreadableCheckpointError: For anything but arrays, tensors and numbers.
+            UnsafeCheckpointError: For anything but arrays, tensors and numbers.
         """
         try:
             return _GLOBALS[f"{module}.{name}"]
         except KeyError:
-            raise UnreadableCheckpointError(
+            raise UnsafeCheckpointError(
                 f"the file wants to use {module}.{name}; only arrays, tensors, numbers "
                 "and plain containers are read, because anything else can run code"
             ) from None
@@ -79,7 +138,7 @@ def load_restricted(file: BinaryIO) -> Any:
         file: Open pickle; strings of Python 2 are read as latin1, as detectron2 does.
 
     Returns:
-        Its content.
+        Its content; arrays may be of a subclass of `numpy.ndarray`.
 
     Raises:
         UnreadableCheckpointError: If it names anything else.

@@ -6,7 +6,6 @@ from .batch_identity import identify_batch
 from .checkpoint_loading import (
     DamagedCheckpointError,
     UnsafeCheckpointError,
-    load_weights_only,
 )
 from .complete_weights_hook import (
     CompleteWeightsHook,
@@ -38,7 +37,6 @@ __all__ = [
     "from_plain",
     "identify_batch",
     "load_complete_weights",
-    "load_weights_only",
     "seed_everything",
     "to_plain",
     "write_atomically",

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from tmt_vis.checkpoints import as_checkpoint, load_checkpoint, load_file
+
 from .atomic_files import write_atomically
-from .checkpoint_loading import load_weights_only
 from .plain_data import to_plain
 
 _HASH_LENGTH = 8
@@ -33,19 +34,13 @@ def select_weights(
 
     Returns:
         Name -> tensor on the CPU; `_metadata` (module versions) is kept.
-
-    Raises:
-        KeyError: if there is no `state_dict`.
     """
-    if "state_dict" not in checkpoint:
-        raise KeyError(
-            f"a checkpoint needs 'state_dict', got the keys {sorted(checkpoint)[:8]}"
-        )
     state = checkpoint["state_dict"]
     raw = {} if averaged else checkpoint.get("ema_state_dict", {})
     weights = OrderedDict(
         (name, raw.get(f"module.{name}", tensor).detach().cpu())
         for name, tensor in state.items()
+        if isinstance(tensor, torch.Tensor)
     )
     weights._metadata = getattr(state, "_metadata", OrderedDict())
     return weights
@@ -99,7 +94,7 @@ def publish_checkpoint(
 
     Raises:
         UnsafeCheckpointError: if `source` holds pickled classes and is not trusted.
-        KeyError: if there is no `state_dict`.
+        CheckpointError: if it is damaged, or holds no weights, or NaN.
         ValueError: if no name can be derived, or `meta` has no plain form.
     """
     checkpoint = _load(source, trust_local=trust_local)
@@ -119,8 +114,10 @@ def publish_checkpoint(
 
 def _load(source: str | Path, *, trust_local: bool) -> dict[str, Any]:
     if trust_local:
-        return torch.load(source, map_location="cpu", weights_only=False)
-    return load_weights_only(source, "cpu")
+        content = load_file(source, trusted=True)
+        size = Path(source).stat().st_size
+        return as_checkpoint(content, str(source), file_bytes=size)
+    return load_checkpoint(source)
 
 
 def _base_name(meta: dict[str, Any], name: str | None) -> str:
@@ -137,7 +134,7 @@ def _base_name(meta: dict[str, Any], name: str | None) -> str:
 
 def _verify(path: Path, weights: OrderedDict[str, torch.Tensor]) -> None:
     """Read the file back as a user will."""
-    loaded = load_weights_only(path, "cpu")["state_dict"]
+    loaded = load_file(path)["state_dict"]
     same = list(loaded) == list(weights) and all(
         torch.equal(loaded[name], weights[name]) for name in weights
     )

@@ -10,6 +10,12 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from tmt_vis.checkpoints import (
+    UnknownArchitectureError,
+    common_prefix,
+    find_layout,
+)
+
 # Buffers that a model computes from its sizes; some converters leave them out.
 _COMPUTED = (".relative_position_index",)
 
@@ -46,14 +52,28 @@ def load_complete_weights(
         raise IncompleteWeightsError(
             f"{source} lacks {len(missing)} of the "
             f"{len(model.state_dict())} tensors of the config's model, e.g. "
-            f"{missing[0]}; they would be random. Use the config the "
-            "checkpoint was trained with"
+            f"{missing[0]}; they would be random. {_remedy(list(weights), missing)}"
         )
     if keys.unexpected_keys:
         MMLogger.get_current_instance().warning(
             f"{source} holds {len(keys.unexpected_keys)} tensors that the config's "
             f"model does not have, e.g. {keys.unexpected_keys[0]}; is it its config?"
         )
+
+
+def _remedy(names: list[str], missing: list[str]) -> str:
+    """Tell a foreign way of naming from a model of another kind."""
+    prefix = common_prefix(names, missing)
+    if prefix:
+        return f"Its names start with {prefix!r}: save the weights without it"
+    try:
+        layout = find_layout(names)
+    except UnknownArchitectureError:
+        return "Use the config the checkpoint was trained with"
+    return (
+        f"It has the names of {layout.title}: convert it with "
+        "tools/convert_checkpoint.py"
+    )
 
 
 @HOOKS.register_module()

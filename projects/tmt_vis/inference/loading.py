@@ -71,7 +71,7 @@ def load_model(
             f"inference needs a config whose model is a TMTVIS, got {cfg.model.type}"
         )
     loaded = CheckpointLoader.load_checkpoint(fspath(checkpoint), map_location="cpu")
-    _load_weights(model, loaded.get("state_dict", loaded), fspath(checkpoint))
+    _load_weights(model, loaded["state_dict"], fspath(checkpoint))
     return model.to(device).eval()
 
 

@@ -108,7 +108,7 @@ def test_code_in_a_file_does_not_run(tmp_path, save):
         if save == "nested":  # inside the bytes of a tensor's storage
             content = pickle.dumps({"model": {"w": StorageTrap(content)}})
         path.write_bytes(content)
-    with pytest.raises(UnreadableCheckpointError, match="run code|Unsupported|read"):
+    with pytest.raises(UnreadableCheckpointError, match="run code|executes code"):
         read_checkpoint(path)
     assert not sprung.exists()
     pickle.loads(pickle.dumps(Trap(sprung)))
@@ -137,7 +137,7 @@ def test_truncated_files(tmp_path, kind, share):
         torch.save(content, path, _use_new_zipfile_serialization=kind == "torch")
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(UnreadableCheckpointError, match="download complete"):
+    with pytest.raises(UnreadableCheckpointError, match="download"):
         read_checkpoint(path)
 
 
@@ -161,14 +161,16 @@ def test_other_files(tmp_path, content, reason):
 def test_pickles_without_weights(tmp_path, content):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(content))
-    with pytest.raises(UnreadableCheckpointError, match="not a dict|no checkpoint of"):
+    with pytest.raises(
+        UnreadableCheckpointError, match="not a dict|no checkpoint|dict of"
+    ):
         read_checkpoint(path)
 
 
 def test_arrays_of_objects_are_no_weights(tmp_path):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps({"model": {"w": np.array([None, "x"])}}))
-    with pytest.raises(UnreadableCheckpointError, match="no arrays"):
+    with pytest.raises(UnreadableCheckpointError, match="must hold numbers"):
         read_checkpoint(path)
 
 

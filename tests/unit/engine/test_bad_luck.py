@@ -14,6 +14,7 @@ from mmdet.registry import DATASETS
 from torch import nn
 from toy_training import ToyDataset, ToyModel, run_training, toy_config
 
+from tmt_vis.checkpoints import load_file
 from tmt_vis.engine import (
     DamagedCheckpointError,
     DataWorkerError,
@@ -21,7 +22,6 @@ from tmt_vis.engine import (
     NonFiniteLossError,
     NonFiniteLossHook,
     load_complete_weights,
-    load_weights_only,
 )
 from tmt_vis.engine.launch import build_tester
 
@@ -74,7 +74,7 @@ def test_killed_data_worker(tmp_path):
         DataWorkerError, match=r"(?s)iteration [34];.*--resume.*num_workers"
     ):
         run_training(config())
-    saved = load_weights_only(tmp_path / "run" / "iter_2.pth")
+    saved = load_file(tmp_path / "run" / "iter_2.pth")
     assert saved["meta"]["iter"] == 2
     _, log = run_training(config(resume=True))
     _, unbroken = run_training(toy_config(tmp_path / "unbroken"))
@@ -119,7 +119,7 @@ def test_damaged_checkpoint(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.pth").write_bytes(damaged(kind))
     with pytest.raises(DamagedCheckpointError, match=r"c\.pth is damaged or no checkp"):
-        load_weights_only("c.pth")
+        load_file("c.pth")
 
 
 def make_tester(tmp_path, weights):

@@ -13,11 +13,11 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner, find_latest_checkpoint, load_checkpoint
 from toy_training import ToyModel, run_training, toy_config, with_validation
 
+from tmt_vis.checkpoints import load_file
 from tmt_vis.engine import (
     PlainDataError,
     UnsafeCheckpointError,
     from_plain,
-    load_weights_only,
     to_plain,
 )
 
@@ -182,7 +182,7 @@ def test_foreign_checkpoint_is_refused_with_the_way_out(tmp_path):
 
 def test_missing_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match="no checkpoint at"):
-        load_weights_only(tmp_path / "none.pth")
+        load_file(tmp_path / "none.pth")
 
 
 def test_downloads_are_loaded_weights_only(tmp_path, monkeypatch):
