@@ -14,6 +14,7 @@ NAMES = (
     "model/deform_sampling_cpu",
     "model/deform_sampling_compiled",
     "model/deform_sampling_gpu",
+    "track/embedding_tracker",
     "train/matching",
     "train/step_cpu",
     "train/step_gpu",

@@ -17,19 +17,23 @@ from .point_sampling import (
     sample_points,
     sample_shared_points,
 )
+from .suppression import box_overlaps, keep_best, mask_overlaps
 
 __all__ = [
     "CAN_ATTEND_IN_PARTS",
     "LevelLayout",
     "PointSampler",
     "attend_in_parts",
+    "box_overlaps",
     "clip_generator",
     "decode_masks",
     "deform_attention",
     "deform_attention_reference",
     "deform_attention_triton",
+    "keep_best",
     "keep_from_mask_logits",
     "mask_logits",
+    "mask_overlaps",
     "masked_attention",
     "masked_attention_reference",
     "resize_clip",
