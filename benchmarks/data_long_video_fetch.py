@@ -9,7 +9,7 @@ from typing import Any
 from helpers.mini_vis import moving_video, native_json, write_json
 from mmengine.dataset import BaseDataset
 
-from tmt_vis.datasets.annotation_file import AnnotationFile
+from tmt_vis.annotations import AnnotationFile
 from tmt_vis.datasets.annotation_index import AnnotationIndex
 from tmt_vis.taxonomy import LabelSpace
 

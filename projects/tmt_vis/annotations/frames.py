@@ -40,6 +40,14 @@ def segmentations_of(
     return [*frames, *[None] * num_files][:num_files]
 
 
+def is_absent(mask: Any) -> bool:
+    """Tell whether a frame's entry says that the instance is not there.
+
+    Only null and ``[]`` do. What else is false in Python (``{}``, 0, ``""``) is damage.
+    """
+    return mask is None or (type(mask) is list and not mask)
+
+
 def annotated_frames(tracks: Iterable[Sequence[Any]]) -> list[int]:
     """List the frames in which some object of a video has a mask.
 
@@ -54,5 +62,5 @@ def annotated_frames(tracks: Iterable[Sequence[Any]]) -> list[int]:
     """
     shown: set[int] = set()
     for track in tracks:
-        shown.update(number for number, mask in enumerate(track) if mask)
+        shown.update(t for t, mask in enumerate(track) if not is_absent(mask))
     return sorted(shown)

@@ -46,7 +46,7 @@ def read_annotations(
     compact = _Compactor(segmentation_key, unused)
     try:
         with _no_garbage_collection():
-            text = get_text(path, backend_args=backend_args)
+            text = get_text(path, "utf-8-sig", backend_args=backend_args)
             data = json.loads(text, object_hook=compact)
     except FileNotFoundError as error:
         raise AnnotationError(
@@ -62,7 +62,15 @@ def read_annotations(
             problem=f"cannot be read ({error})",
             remedy="check ann_file and its permissions",
         ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise AnnotationError(
+            file=path,
+            entry="file",
+            problem=f"is not UTF-8 text ({error})",
+            remedy="save it as UTF-8, or download it again",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        # A ValueError that is no JSONDecodeError: an integer of over 4,300 digits.
         raise AnnotationError(
             file=path,
             entry="file",

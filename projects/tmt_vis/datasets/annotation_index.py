@@ -6,12 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tmt_vis.structures import compress_segmentation
+from tmt_vis.annotations import AnnotationFile, InstanceEntry, VideoEntry
 
 from . import segmentation
-from .annotation_entries import InstanceEntry, VideoEntry
-from .annotation_file import AnnotationFile
-from .errors import AnnotationError
 from .record_store import RecordStore
 
 
@@ -71,7 +68,6 @@ class AnnotationIndex:
         if file.unmapped:
             self.counts["unmapped"] = file.unmapped
         videos = file.videos
-        self._path = file.path
         lengths = [video.length for video in videos]
         self._first_frame = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         self.visible = np.zeros(self._first_frame[-1], dtype=bool)
@@ -124,19 +120,20 @@ class AnnotationIndex:
             frames: list[list[tuple]] = [[] for _ in video.file_names]
             for instance in file.instances(video):
                 present[row].add(instance.slot)
-                self._add_instance(instance, video, frames, self.visible_in(row))
+                self._add_instance(file, instance, video, frames, self.visible_in(row))
             for file_name, instances in zip(video.file_names, frames, strict=True):
                 yield file_name, tuple(instances)
 
     def _add_instance(
         self,
+        file: AnnotationFile,
         instance: InstanceEntry,
         video: VideoEntry,
         frames: list[list[tuple]],
         visible: np.ndarray,
     ) -> None:
-        masks = dict(self._compress(instance, video))
-        area = self._checked_areas(instance, video, masks)
+        masks = dict(file.masks(instance, video))
+        area = self._checked_areas(file, instance, video, masks)
         shown = [t for t, pixels in zip(masks, area, strict=True) if pixels > 0]
         head = (instance.source_id, instance.slot, instance.is_ignored)
         for frame_id in shown:
@@ -149,22 +146,12 @@ class AnnotationIndex:
         else:
             self.counts["empty"] += 1
 
-    def _compress(
-        self, instance: InstanceEntry, video: VideoEntry
-    ) -> Iterator[tuple[int, bytes]]:
-        for frame_id, item in enumerate(instance.segmentations):
-            if not item:
-                continue
-            try:
-                counts = compress_segmentation(
-                    item, height=video.height, width=video.width
-                )
-            except (ValueError, TypeError) as error:
-                raise self._mask_error(instance, video, frame_id, str(error)) from error
-            yield frame_id, counts
-
     def _checked_areas(
-        self, instance: InstanceEntry, video: VideoEntry, masks: dict[int, bytes]
+        self,
+        file: AnnotationFile,
+        instance: InstanceEntry,
+        video: VideoEntry,
+        masks: dict[int, bytes],
     ) -> np.ndarray:
         size = dict(height=video.height, width=video.width)
         if all(type(item) is list for item in instance.segmentations if item):
@@ -174,25 +161,12 @@ class AnnotationIndex:
         try:
             area = segmentation.checked_areas(list(masks.values()), **size)
         except ValueError as error:
-            raise self._mask_error(instance, video, None, str(error)) from error
+            raise file.mask_error(instance, video, None, str(error)) from error
         for frame_id, pixels in zip(masks, area, strict=True):
             if pixels < 0:
-                raise self._mask_error(
-                    instance, video, frame_id, "its runs do not cover the frame"
-                )
+                why = f"its runs do not add up to {video.height} x {video.width} pixels"
+                raise file.mask_error(instance, video, frame_id, why)
         return area
-
-    def _mask_error(
-        self, instance: InstanceEntry, video: VideoEntry, frame: int | None, why: str
-    ) -> AnnotationError:
-        where = "" if frame is None else f", frame {frame}"
-        return AnnotationError(
-            file=self._path,
-            entry=f"annotation id={instance.source_id} "
-            f"(video_id={video.video_id}{where})",
-            problem=f"broken segmentation: {why}",
-            remedy="repair the entry or set it to null",
-        )
 
 
 def _video_info(video: VideoEntry, present: set[int]) -> tuple:

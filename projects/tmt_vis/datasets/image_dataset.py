@@ -5,7 +5,8 @@ from typing import Any
 
 from mmdet.registry import DATASETS
 
-from .annotation_file import AnnotationFile
+from tmt_vis.annotations import AnnotationFile
+
 from .vis_dataset import VISDataset
 
 _IMAGE_KEYS = ("id", "file_name", "height", "width")
@@ -25,10 +26,10 @@ class ImageAnnotationFile(AnnotationFile):
         data = super()._load(backend_args)
         self._require(data, ["images"], "file")
         videos = []
-        for position, image in enumerate(data["images"]):
+        for position, image in enumerate(self._rows(data, "images")):
             self._require(image, _IMAGE_KEYS, f"images[{position}]")
             videos.append(dict(image, file_names=[image["file_name"]]))
-        annotations = data.get("annotations") or []
+        annotations = self._rows(data, "annotations")
         for position, entry in enumerate(annotations):
             self._require(entry, _ANNOTATION_KEYS, f"annotations[{position}]")
             # In place: the 860,000 entries of COCO are not copied.

@@ -10,9 +10,9 @@ from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 from torch.utils.data import Dataset
 
+from tmt_vis.annotations import AnnotationFile
 from tmt_vis.taxonomy import LabelSpace
 
-from .annotation_file import AnnotationFile
 from .annotation_index import AnnotationIndex, VideoInfo
 from .clip_index import ClipIndex, derive_seed
 from .clip_sampling import ClipSampler

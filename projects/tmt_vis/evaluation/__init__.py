@@ -3,7 +3,7 @@
 from .ap_table import APTable
 from .average_precision import evaluate_tubes
 from .boundary import boundary_tube, boundary_tube_iou
-from .ground_truth import AnnotationFile, VideoInfo, load_annotations
+from .ground_truth import AnnotationFile, load_annotations
 from .multi_dataset_evaluator import MultiDatasetVISEvaluator
 from .occlusion import occlusion_score
 from .protocol import VISProtocol
@@ -29,7 +29,6 @@ __all__ = [
     "TrackingTable",
     "VISMetric",
     "VISProtocol",
-    "VideoInfo",
     "WrittenResults",
     "boundary_tube",
     "boundary_tube_iou",

@@ -29,7 +29,7 @@ def missing_videos(
         )
     for video_id, video in predictions.items():
         info = annotations.videos[video_id]
-        size = (info.height, info.width, info.num_frames)
+        size = (info.height, info.width, info.length)
         for tube in video.tubes:
             got = (tube.height, tube.width, tube.num_frames)
             if got != size:

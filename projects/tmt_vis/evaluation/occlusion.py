@@ -14,11 +14,11 @@ LEVELS: Mapping[str, float] = MappingProxyType(
 )
 
 
-def occlusion_score(levels: Sequence[str | None]) -> float:
+def occlusion_score(levels: Sequence[str | None] | None) -> float:
     """Average the more occluded half of the frames.
 
     Args:
-        levels: One name per frame, None where the object is absent.
+        levels: One name per frame, None where the object is absent; None = unknown.
 
     Returns:
         0 to 0.75, NaN if no frame has a level.
@@ -26,8 +26,11 @@ def occlusion_score(levels: Sequence[str | None]) -> float:
     Raises:
         ValueError: If this is not a list of the three names.
     """
-    unknown = {level for level in levels if level is not None} - set(LEVELS)
-    if isinstance(levels, str) or unknown:
+    levels = [] if levels is None else levels
+    if not isinstance(levels, list) or any(
+        level is not None and (type(level) is not str or level not in LEVELS)
+        for level in levels
+    ):
         raise ValueError(
             f"occlusion must list one of {', '.join(LEVELS)} or null per frame, got "
             f"{str(levels):.60}"

@@ -1,6 +1,8 @@
 """Result files of any size, entry by entry."""
 
 import json
+import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,14 +16,24 @@ NAME_IN_ZIP = "results.json"  # the servers look for exactly this name
 Progress: TypeAlias = Callable[[int, int], None]
 
 _CHUNK = 1 << 22
-_WHITE = " \t\r\n"
+_BLANKS = re.compile(r"[ \t\r\n]*")
+# What a damaged zip, one with a password or one of an unknown method raises.
+_DAMAGED = (
+    UnicodeDecodeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 # What may be missing at the end of the text without an error before it: the longest
 # token that is not a string is a number.
 _TOKEN = 32
 
 
 def iterate_entries(
-    path: str | Path, *, progress: Progress | None = None
+    path: str | Path, *, max_entry: int, progress: Progress | None = None
 ) -> Iterator[Any]:
     """Decode the JSON list of a result file one entry at a time.
 
@@ -30,31 +42,36 @@ def iterate_entries(
 
     Args:
         path: The JSON list, or a zip with ``results.json`` inside.
+        max_entry: Characters that an entry may have; nothing longer is collected. As
+            many blanks may stand between two entries.
         progress: Called with characters read and bytes in all, which is the same
             for a file without non-ASCII names.
 
     Raises:
-        ValueError: If it is no complete JSON list.
+        ValueError: If it is no complete JSON list, or larger than it can be.
     """
-    with _open_text(path) as (stream, size):
-        reader = _Reader(stream, str(path), size, progress)
-        try:
-            yield from reader.entries()
-        except (UnicodeDecodeError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(
-                f"{path} must be JSON text or a whole zip: {error}"
-            ) from error
+    try:
+        with _open_text(path) as (stream, size):
+            yield from _Reader(stream, str(path), size, max_entry, progress).entries()
+    except _DAMAGED as error:
+        raise ValueError(f"{path} must be JSON text or a whole zip: {error}") from error
 
 
 class _Reader:
     """A window of text that moves over the file."""
 
     def __init__(
-        self, stream: TextIO, path: str, size: int, progress: Progress | None
+        self,
+        stream: TextIO,
+        path: str,
+        size: int,
+        max_entry: int,
+        progress: Progress | None,
     ) -> None:
         self._stream = stream
         self._path = path
         self._size = size
+        self._max_entry = max_entry
         self._progress = progress
         self._decoder = json.JSONDecoder()
         self._text, self._at, self._read, self._ended = "", 0, 0, False
@@ -83,11 +100,14 @@ class _Reader:
 
     def _next_character(self) -> str:
         """Skip white space; return '' at the end of the file."""
+        skipped = 0
         while True:
-            while self._at < len(self._text) and self._text[self._at] in _WHITE:
-                self._at += 1
+            start, self._at = self._at, _BLANKS.match(self._text, self._at).end()
             if self._at < len(self._text):
                 return self._text[self._at]
+            skipped += self._at - start
+            if skipped > self._max_entry:
+                raise ValueError(f"{self._path} holds {skipped} blanks in a row")
             if not self._more():
                 return ""
 
@@ -96,14 +116,25 @@ class _Reader:
             try:
                 entry, self._at = self._decoder.raw_decode(self._text, self._at)
                 return entry
+            except RecursionError as error:
+                message = f"{self._path}: an entry is nested too deep"
+                raise ValueError(message) from error
             except json.JSONDecodeError as error:
                 cut = error.msg.startswith("Unterminated string")
                 cut = cut or error.pos > len(self._text) - _TOKEN
                 # A mistake in the middle is one whatever follows; reading on would
                 # only collect the rest of the file first.
+                left = len(self._text) - self._at
+                if cut and left > self._max_entry:
+                    raise ValueError(
+                        f"{self._path} has an entry of more than {left} characters; "
+                        "no track of the annotation file's videos needs so many"
+                    ) from error
                 if not cut or not self._more():
                     message = f"{self._path} is not complete JSON: {error.msg}"
                     raise ValueError(message) from error
+            except ValueError as error:  # an integer of more than 4,300 digits
+                raise ValueError(f"{self._path}: {error}") from error
 
     def _more(self) -> bool:
         """Read on, at least as much as is left; False at the end of the file."""
@@ -125,7 +156,7 @@ class _Reader:
 def _open_text(path: str | Path) -> Iterator[tuple[TextIO, int]]:
     """Open a result file; give it and its size in bytes when unpacked."""
     if not zipfile.is_zipfile(path):
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8-sig") as stream:
             yield stream, Path(path).stat().st_size
         return
     with zipfile.ZipFile(path) as archive:
@@ -135,4 +166,4 @@ def _open_text(path: str | Path) -> Iterator[tuple[TextIO, int]]:
             )
         size = archive.getinfo(NAME_IN_ZIP).file_size
         with archive.open(NAME_IN_ZIP) as raw:
-            yield TextIOWrapper(raw, encoding="utf-8"), size
+            yield TextIOWrapper(raw, encoding="utf-8-sig"), size

@@ -4,19 +4,28 @@
 """
 
 import json
+import math
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tmt_vis.annotations import VideoEntry
+from tmt_vis.annotations.frames import is_absent
+from tmt_vis.annotations.values import read_id, shorten
 from tmt_vis.files import replacing
 from tmt_vis.structures import TubeRLE
 
 from .ground_truth import AnnotationFile
 from .result_stream import NAME_IN_ZIP, Progress, iterate_entries
 from .video_tubes import PredictedTubes
+
+# Of one video. A result file has about 100; whoever keeps more of them does not keep
+# a million, which a zip of 1 MB can hold.
+MAX_TRACKS = 100_000
 
 
 class WrittenResults(NamedTuple):
@@ -97,17 +106,20 @@ def read_results(
             number of frames or masks of another size, or is no such list at all.
     """
     rows: dict[int, list[tuple[TubeRLE, int, float]]] = {}
-    for index, entry in enumerate(iterate_entries(path, progress=progress)):
+    limit = max_entry_size(annotations.videos.values())
+    entries = iterate_entries(path, max_entry=limit, progress=progress)
+    for index, entry in enumerate(entries):
         try:
             row = _track(entry, annotations)
-        except KeyError as error:
-            raise ValueError(
-                f"{path}: entry {index} lacks {error}; an entry has video_id, "
-                "category_id, score and segmentations"
-            ) from error
-        except (ValueError, TypeError) as error:
+            tracks = rows.setdefault(entry["video_id"], [])
+            if len(tracks) == MAX_TRACKS:
+                raise ValueError(
+                    f"video {entry['video_id']} has more than {MAX_TRACKS} tracks; "
+                    "evaluators look at the best 100"
+                )
+        except ValueError as error:
             raise ValueError(f"{path}: entry {index}: {error}") from error
-        rows.setdefault(entry["video_id"], []).append(row)
+        tracks.append(row)
     return {
         video_id: PredictedTubes(
             tubes=tuple(tube for tube, _, _ in tracks),
@@ -138,21 +150,60 @@ def _track(
     entry: Mapping[str, Any], annotations: AnnotationFile
 ) -> tuple[TubeRLE, int, float]:
     """Check one entry; return its tube, slot and score."""
-    video = annotations.videos.get(entry["video_id"])
-    slot = annotations.slot_of_source.get(entry["category_id"])
+    keys = ("video_id", "category_id", "score", "segmentations")
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"must be an object with {', '.join(keys)}, got {entry!r:.60}")
+    lacking = [key for key in keys if entry.get(key) is None]
+    if lacking:
+        raise ValueError(
+            f"lacks {', '.join(map(repr, lacking))}; an entry has {', '.join(keys)}"
+        )
+    video = annotations.videos.get(read_id(entry, "video_id"))
+    slot = annotations.slot_of_source.get(read_id(entry, "category_id"))
     if video is None or slot is None:
         what = "video_id" if video is None else "category_id"
         raise ValueError(f"{what} {entry[what]!r} is not in {annotations.path}")
     frames = entry["segmentations"]
+    if not isinstance(frames, list):
+        raise ValueError(
+            f"segmentations must be a list with an RLE or null per frame, got "
+            f"{shorten(frames)}"
+        )
     if video.frames is not None and len(frames) == video.num_files:
         # Somebody's model predicted the frames without annotations too.
         frames = [frames[number] for number in video.frames]
-    if len(frames) != video.num_frames:
+    if len(frames) != video.length:
         raise ValueError(
-            f"{len(frames)} segmentations for the {video.num_frames} frames of video "
+            f"{len(frames)} segmentations for the {video.length} frames of video "
             f"{video.video_id}"
         )
-    score = float(entry["score"])
-    if not np.isfinite(score):
-        raise ValueError(f"score must be finite, got {score}")
+    frames = [None if is_absent(mask) else mask for mask in frames]
+    score = _score(entry["score"])
     return TubeRLE.from_frames(frames, video.height, video.width), slot, score
+
+
+def _score(value: Any) -> float:
+    """Check a score: a finite number, and no text or bool that NumPy reads as one."""
+    number = math.nan
+    if type(value) in (int, float):
+        with suppress(OverflowError):  # an integer beyond 1.8e308
+            number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"score must be a finite number, got {shorten(value)}")
+    return number
+
+
+def max_entry_size(videos: Iterable[VideoEntry]) -> int:
+    """Return how many characters an entry of a result file can need.
+
+    Eight for every pixel, enough for masks of noise, and plenty for what other programs
+    add (boxes, areas, features). What is longer is no track of these videos: a zip of
+    1.6 MB can hold a text of 1.6 GB, which took 3.9 GB to read.
+
+    Args:
+        videos: Of the annotation file.
+    """
+    per_frame = [(v.height * v.width, v.num_files) for v in videos]
+    return (1 << 20) + max(
+        (frames * (8 * pixels + (1 << 16)) for pixels, frames in per_frame), default=0
+    )

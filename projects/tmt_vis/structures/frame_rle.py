@@ -1,5 +1,6 @@
 """One frame's segmentation of one instance: the native JSON forms -> compressed RLE."""
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -43,9 +44,9 @@ def compress_segmentation(segmentation: Any, *, height: int, width: int) -> byte
         ValueError: If the form is unknown or does not fit the video's size.
     """
     if isinstance(segmentation, FrameRLE):
-        return _compress_rle(segmentation._asdict(), height, width)
+        return compress_rle(segmentation._asdict(), height, width)
     if isinstance(segmentation, Mapping):
-        return _compress_rle(segmentation, height, width)
+        return compress_rle(segmentation, height, width)
     if isinstance(segmentation, Sequence) and not isinstance(segmentation, str | bytes):
         return _compress_polygons(segmentation, height, width)
     raise ValueError(
@@ -54,24 +55,55 @@ def compress_segmentation(segmentation: Any, *, height: int, width: int) -> byte
     )
 
 
+def is_size(size: Any, height: int, width: int) -> bool:
+    """Tell whether an RLE's ``size`` is that of the video.
+
+    12.0 is 12; true and "12" are no sizes.
+    """
+    return (
+        isinstance(size, Sequence)
+        and len(size) == 2
+        and size[0] == height
+        and size[1] == width
+        and bool not in map(type, size)
+    )
+
+
 def empty_counts(height: int, width: int) -> bytes:
     """Return the compressed counts of a mask without any object pixel."""
     return encode_counts(np.array([height * width]))[0]
 
 
-def _compress_rle(rle: Mapping[str, Any], height: int, width: int) -> bytes:
+def compress_rle(rle: Any, height: int, width: int) -> bytes:
+    """Turn a COCO RLE with any counts into compressed ones.
+
+    Args:
+        rle: ``{"size": [H, W], "counts": str | bytes | list[int]}``.
+        height: H of the video, in pixels.
+        width: W of the video, in pixels.
+
+    Raises:
+        ValueError: If it is none or of another size.
+    """
+    if not isinstance(rle, Mapping):
+        raise ValueError(
+            "a mask must be null or an RLE object with size and counts, got "
+            f"{reprlib.repr(rle)}"
+        )
     if "size" not in rle or "counts" not in rle:
         raise ValueError(f"an RLE needs the keys size and counts, got {sorted(rle)}")
-    if list(rle["size"]) != [height, width]:
+    size, counts = rle["size"], rle["counts"]
+    if not is_size(size, height, width):
         raise ValueError(
-            f"the RLE has size {list(rle['size'])} but the video is "
+            f"the RLE has size {reprlib.repr(_as_list(size))} but the video is "
             f"[height, width] = {[height, width]}"
         )
-    counts = rle["counts"]
-    if isinstance(counts, str):
-        return counts.encode("ascii")
     if isinstance(counts, bytes):
         return counts
+    if isinstance(counts, str):
+        if not counts.isascii():
+            raise ValueError("compressed counts must be ASCII text")
+        return counts.encode("ascii")
     return _compress_runs(counts, height, width)
 
 
@@ -79,7 +111,7 @@ def _compress_runs(runs: Any, height: int, width: int) -> bytes:
     """Compress a list of run lengths, checked with Python's unlimited integers."""
     if not isinstance(runs, Sequence) or not all(type(run) is int for run in runs):
         raise ValueError(
-            f"counts must be text or a list of integers, got {str(runs)[:60]}"
+            f"counts must be text or a list of integers, got {reprlib.repr(runs)}"
         )
     if sum(runs) != height * width or min(runs) < 0:
         raise ValueError(
@@ -92,16 +124,17 @@ def _compress_runs(runs: Any, height: int, width: int) -> bytes:
 def _compress_polygons(polygons: Sequence[Any], height: int, width: int) -> bytes:
     limit = _POLYGON_REACH * max(height, width)
     for polygon in polygons:
-        if not isinstance(polygon, Sequence) or len(polygon) % 2:
+        if type(polygon) not in (list, tuple) or len(polygon) % 2:
             raise ValueError(
                 "a polygon must be a list [x0, y0, x1, y1, ...] of even length, got "
-                f"{str(polygon)[:60]}"
+                f"{reprlib.repr(polygon)}"
             )
-        points = np.array(polygon, dtype=np.float64)
-        if points.ndim != 1 or not (np.abs(points) <= limit).all():
+        # Types first: NumPy reads "1" and true as numbers.
+        numbers = set(map(type, polygon)) <= {int, float}
+        if not numbers or not all(-limit <= value <= limit for value in polygon):
             raise ValueError(
                 f"polygon coordinates must be numbers within {limit} pixels of the "
-                f"frame's corner, got {str(polygon)[:60]}"
+                f"frame's corner, got {reprlib.repr(polygon)}"
             )
     # Fewer than three points enclose nothing (pycocotools would read 4 numbers as a
     # box), so they contribute no pixel instead of an invented rectangle.
@@ -109,3 +142,7 @@ def _compress_polygons(polygons: Sequence[Any], height: int, width: int) -> byte
     if not areal:
         return empty_counts(height, width)
     return coco_mask.merge(coco_mask.frPyObjects(areal, height, width))["counts"]
+
+
+def _as_list(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from .frame_rle import compress_rle
 from .run_lengths import (
     MAX_COCO_PIXELS,
     MAX_COCO_RUN,
@@ -466,15 +467,8 @@ def _columns(mask: np.ndarray) -> np.ndarray:
 def _compressed_counts(
     rle: dict[str, Any], height: int, width: int, *, frame: int
 ) -> bytes:
-    """Check the size of one frame's RLE and return its counts as bytes."""
-    if [int(side) for side in rle["size"]] != [height, width]:
-        raise ValueError(
-            f"frame {frame}: the RLE has size {list(rle['size'])} but the video is "
-            f"[{height}, {width}]"
-        )
-    counts = rle["counts"]
-    if isinstance(counts, bytes):
-        return counts
-    if isinstance(counts, str):
-        return counts.encode("ascii")
-    return encode_counts(np.asarray(counts))[0]
+    """Check the form of one frame's RLE and return its counts as bytes."""
+    try:
+        return compress_rle(rle, height, width)
+    except ValueError as error:
+        raise ValueError(f"frame {frame}: {error}") from error

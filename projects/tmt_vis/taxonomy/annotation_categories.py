@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,31 +13,74 @@ if TYPE_CHECKING:
     from .label_space import LabelSpace
 
 
-def _id_and_name(space: LabelSpace, category: Any) -> tuple[int, str]:
+MAX_ID = 2**63 - 1  # ids live in int64 arrays
+
+
+def id_and_name(category: Any) -> tuple[int, str]:
+    """Return the id and the name of an entry of ``categories``.
+
+    Raises:
+        TaxonomyError: If it has none, or they cannot be stored.
+    """
     is_table = isinstance(category, Mapping)
     source_id = category.get("id") if is_table else None
     name = category.get("name") if is_table else None
     if type(source_id) is not int or not isinstance(name, str):
         raise TaxonomyError(
-            f"categories of a {space.name!r} annotation file must be objects with an "
-            f"integer 'id' and a string 'name', got {category!r}"
+            "categories of an annotation file must be objects with an integer 'id' and "
+            f"a string 'name', got {reprlib.repr(category)}"
         )
+    check_id(source_id, f"category {reprlib.repr(name)}")
+    check_text(name, "name of category")
     return source_id, name
 
 
+def check_id(source_id: int, where: str) -> None:
+    """Refuse an id that does not fit into 64 bits.
+
+    Raises:
+        TaxonomyError: If it does not.
+    """
+    if not -MAX_ID <= source_id <= MAX_ID:
+        raise TaxonomyError(f"the id of {where} must fit into 64 bits; renumber")
+
+
+def check_text(text: str, where: str) -> None:
+    r"""Refuse text that no file could hold: half of a surrogate pair, ``"\ud800"``.
+
+    Raises:
+        TaxonomyError: If there is one.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TaxonomyError(
+            f"{where} must be Unicode text, got {text!r} with half of a surrogate pair"
+        ) from error
+
+
 def _unknown_names_error(space: LabelSpace, unknown: Sequence[tuple[int, str]]) -> str:
-    lines = [
-        f"  id {source_id} {name!r}: {nearest_names(name, space.names)}"
+    names = ", ".join(
+        f"id {source_id} {name!r} ({nearest_names(name, space.names)})"
         for source_id, name in unknown
-    ]
-    return "\n".join(
-        [
-            f"{len(unknown)} categories of the annotation file are not in label space "
-            f"{space.name!r}:",
-            *lines,
-            "choose the label space of that file, or write one: copy its JSON from "
-            "data/taxonomies under a new name and add the category or an alias",
-        ]
+    )
+    return (
+        f"{len(unknown)} categories of the annotation file are not in label space "
+        f"{space.name!r}: {names}; choose the label space of that file, or write one: "
+        "copy its JSON from data/taxonomies under a new name and add the category or "
+        "an alias"
+    )
+
+
+def _clashes_error(space: LabelSpace, clashes: Sequence[tuple[str, str]]) -> str:
+    pairs = ", ".join(
+        f"{first!r} and {second!r} ({space.names[space.slot_of_name(second)]!r})"
+        for first, second in clashes
+    )
+    return (
+        f"{len(clashes)} pairs of file categories are one category of label space "
+        f"{space.name!r}: {pairs}; merge them in the file, or use a label space that "
+        "tells them apart"
     )
 
 
@@ -47,8 +91,9 @@ def match_categories(
     slots: dict[int, int] = {}
     names_by_slot: dict[int, str] = {}
     unknown: list[tuple[int, str]] = []
+    clashes: list[tuple[str, str]] = []
     for category in file_categories:
-        source_id, name = _id_and_name(space, category)
+        source_id, name = id_and_name(category)
         if source_id in slots:
             raise TaxonomyError(
                 f"the annotation file uses category id {source_id} twice "
@@ -60,15 +105,14 @@ def match_categories(
             unknown.append((source_id, name))
             continue
         if slot in names_by_slot:
-            raise TaxonomyError(
-                f"the file categories {names_by_slot[slot]!r} and {name!r} are both "
-                f"{space.names[slot]!r} of label space {space.name!r}; merge them in "
-                "the file, or use a label space that tells them apart"
-            )
+            clashes.append((names_by_slot[slot], name))
+            continue
         slots[source_id] = slot
         names_by_slot[slot] = name
     if unknown:
         raise TaxonomyError(_unknown_names_error(space, unknown))
+    if clashes:
+        raise TaxonomyError(_clashes_error(space, clashes))
     if not slots:
         raise TaxonomyError(
             f"the annotation file for label space {space.name!r} lists no categories; "

@@ -75,6 +75,10 @@ class LabelSpace:
         categories: The categories; the position of each is its slot.
         links: What this label space declares about others.
         origin: Bundled name or path it was loaded from, for messages and commands.
+        matched_by: "name": spellings that differ in case, spaces, underscores and
+            hyphens are one name, as annotation files spell names freely. "id": the
+            categories of one file, whose entries refer to ids; names only have to
+            differ.
 
     Raises:
         TaxonomyError: If it is empty or repeats a source id, a name or an alias.
@@ -85,28 +89,45 @@ class LabelSpace:
     categories: tuple[Category, ...]
     links: tuple[Link, ...] = ()
     origin: str | None = None
+    matched_by: Literal["name", "id"] = "name"
 
     def __post_init__(self) -> None:
         if not self.categories:
             raise TaxonomyError(f"label space {self.name!r} has no categories")
-        seen_ids: dict[int, str] = {}
-        seen_names: dict[str, Category] = {}
-        for category in self.categories:
-            if category.source_id in seen_ids:
-                raise TaxonomyError(
-                    f"label space {self.name!r}: source_id {category.source_id} "
-                    f"means {seen_ids[category.source_id]!r} and {category.name!r}; "
-                    "give each category its own"
-                )
-            seen_ids[category.source_id] = category.name
-            for spelling in (category.name, *category.aliases):
-                other = seen_names.setdefault(normalise_name(spelling), category)
-                if other is not category:
-                    raise TaxonomyError(
-                        f"label space {self.name!r}: the name {spelling!r} stands for "
-                        f"source_id {other.source_id} and {category.source_id} (case, "
-                        "spaces, underscores and hyphens do not count)"
-                    )
+        by_id, by_name = self._id_clashes(), self._name_clashes()
+        if by_name and self.matched_by == "name":
+            by_name[-1] += " (case, spaces, underscores and hyphens do not count)"
+        if by_id or by_name:
+            clashes = "; ".join(by_id + by_name)
+            raise TaxonomyError(f"label space {self.name!r}: {clashes}")
+
+    def _id_clashes(self) -> list[str]:
+        seen: dict[int, Category] = {}
+        pairs = [(seen.setdefault(c.source_id, c), c) for c in self.categories]
+        return [
+            f"source_id {new.source_id} means {old.name!r} and {new.name!r}; give each "
+            "category its own"
+            for old, new in pairs
+            if old is not new
+        ]
+
+    def _name_clashes(self) -> list[str]:
+        seen: dict[str, Category] = {}
+        pairs = [
+            (name, seen.setdefault(self._key(name), category), category)
+            for category in self.categories
+            for name in (category.name, *category.aliases)
+        ]
+        return [
+            f"the name {name!r} stands for source_id {old.source_id} and "
+            f"{new.source_id}"
+            for name, old, new in pairs
+            if old is not new
+        ]
+
+    def _key(self, name: str) -> str:
+        """Return what names are looked up by."""
+        return normalise_name(name) if self.matched_by == "name" else name
 
     @classmethod
     def load(cls, name_or_path: "str | PathLike[str]") -> "LabelSpace":
@@ -147,7 +168,7 @@ class LabelSpace:
     @cached_property
     def _slots_by_name(self) -> dict[str, int]:
         return {
-            normalise_name(spelling): slot
+            self._key(spelling): slot
             for slot, category in enumerate(self.categories)
             for spelling in (category.name, *category.aliases)
         }
@@ -164,7 +185,7 @@ class LabelSpace:
     @cached_property
     def slots_by_own_name(self) -> dict[str, int]:
         """Slot of each normalised category name, aliases left out."""
-        return {normalise_name(name): slot for slot, name in enumerate(self.names)}
+        return {self._key(name): slot for slot, name in enumerate(self.names)}
 
     def slot_of_source(self, source_id: int) -> int:
         """Return the slot of a source id.
@@ -199,7 +220,7 @@ class LabelSpace:
         Raises:
             TaxonomyError: If no category has that name.
         """
-        slot = self._slots_by_name.get(normalise_name(name))
+        slot = self._slots_by_name.get(self._key(name))
         if slot is None:
             raise TaxonomyError(
                 f"label space {self.name!r} has no category {name!r} "
@@ -233,7 +254,9 @@ class LabelSpace:
         Only the name of the file it came from is kept: the data travels in published
         checkpoints, and folders of a user's machine do not belong there.
         """
+        file_only = {} if self.matched_by == "name" else {"matched_by": "id"}
         return {
+            **file_only,
             "name": self.name,
             "title": self.title,
             "origin": self.origin and Path(self.origin).name,
@@ -255,7 +278,12 @@ class LabelSpace:
             )
             links = tuple(Link(**link) for link in state["links"])
             return cls(
-                state["name"], state["title"], categories, links, state["origin"]
+                state["name"],
+                state["title"],
+                categories,
+                links,
+                state["origin"],
+                state.get("matched_by", "name"),
             )
         except (KeyError, TypeError) as error:
             raise TaxonomyError(f"not a saved label space: {error!r}") from error

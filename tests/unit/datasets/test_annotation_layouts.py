@@ -14,8 +14,8 @@ from helpers.mini_vis import (
     write_json,
 )
 
+from tmt_vis.annotations import AnnotationFile
 from tmt_vis.datasets import AnnotationError, ClipIndex, VISDataset
-from tmt_vis.datasets.annotation_file import AnnotationFile
 from tmt_vis.datasets.segmentation import decode
 from tmt_vis.taxonomy import LabelSpace
 

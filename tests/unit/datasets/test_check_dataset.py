@@ -60,7 +60,7 @@ def test_every_problem_of_a_file_is_named_with_its_place(tmp_path, videos):
     places = {kind: " | ".join(p) for kind, p in report.errors.examples.items()}
     expected = {
         r"RLE has size": r"annotation id=7 \(video_id=9, frame 1\)",
-        r"runs do not cover": r"annotation id=8 \(video_id=9, frame 0\)",
+        r"runs do not add up": r"annotation id=8 \(video_id=9, frame 0\)",
         r"one entry per frame": r"annotation id=10 .*got 3 for 2",
         r"instance ids must be unique": r"annotation id=7",
         r"has category_id=": r"annotations\[0\] \(id=1\).*=77",

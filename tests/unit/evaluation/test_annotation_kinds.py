@@ -119,14 +119,14 @@ def test_sparse_frames_are_those_of_the_dataset(tmp_path):
     sparse = load(tmp_path, data, annotated_frames_only=True)
     assert list(sparse.videos) == list(sparse.ground_truth) == [1]
     (tube,) = sparse.ground_truth[1].tubes
-    assert sparse.videos[1].num_frames == tube.num_frames == 2
+    assert sparse.videos[1].length == tube.num_frames == 2
     assert (tube.frame_areas() == 25).all()
-    assert load(tmp_path, data).videos[1].num_frames == 5
+    assert load(tmp_path, data).videos[1].length == 5
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [('{"videos": [', "not valid JSON"), ("[]", "got a list"), ("\x80", "not valid")],
+    [('{"videos": [', "not valid JSON"), ("[]", "got a list"), ("\x80", "not UTF-8")],
 )
 def test_files_that_are_no_annotation_file(tmp_path, text, message):
     path = tmp_path / "ann.json"

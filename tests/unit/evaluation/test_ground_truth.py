@@ -7,8 +7,9 @@ import pytest
 from ap_reference import annotation_file, box_tube, segmentations
 from vis_files import CATEGORIES, write_annotations
 
+from tmt_vis.annotations import AnnotationError
 from tmt_vis.evaluation import load_annotations
-from tmt_vis.taxonomy import LabelSpace, TaxonomyError
+from tmt_vis.taxonomy import LabelSpace
 
 HERE = np.array([True, True, False, True])
 MASKS = box_tube((2, 3, 5, 6), HERE)
@@ -31,7 +32,7 @@ def test_own_categories_videos_and_crowd(tmp_path):
     assert annotations.ground_truth[1].is_crowd.tolist() == [False, True]
     assert len(annotations.ground_truth[2]) == 0
     video = annotations.videos[2]
-    assert (video.name, video.height, video.width, video.num_frames) == ("2", 20, 28, 4)
+    assert (video.name, video.height, video.width, video.length) == ("2", 20, 28, 4)
 
 
 def uncompressed(mask):
@@ -118,19 +119,22 @@ def wrong_size(file):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f.update(videos=[]), "no 'videos'"),
-        (lambda f: f.update(categories=None), "no 'categories'"),
-        (lambda f: f["videos"].append(f["videos"][0]), r"repeated: \[1\]"),
-        (lambda f: f["videos"][0].pop("height"), "no height"),
+        (lambda f: f.update(videos=[], annotations=[]), "nothing to evaluate"),
+        (lambda f: f.update(categories=None), "needs the keys .'categories'"),
+        (lambda f: f["videos"].append(f["videos"][0]), "ids must be unique"),
+        (lambda f: f["videos"][0].pop("height"), "'height'. missing"),
         (
             lambda f: f["videos"][0].update(length=None, file_names=[]),
-            "no file_names and no length",
+            "has no file_names",
         ),
-        (edit("video_id", 9), "annotation 1 names 9"),
-        (edit("category_id", 5), "annotation 1 names 5"),
-        (edit("segmentations", None), "annotation 1 of video 1"),
-        (shorten, "annotation 2 of video 1: .* one entry per frame, got 3 for 4"),
-        (wrong_size, "frame 1: the RLE has size"),
+        (edit("video_id", 9), r"annotations\[0\] \(id=1\): belongs to video_id=9"),
+        (edit("category_id", 5), r"annotations\[0\] \(id=1\): has category_id=5"),
+        (edit("segmentations", None), r"annotation id=1 \(video_id=1\)"),
+        (
+            shorten,
+            r"annotation id=2 \(video_id=1\): .* one entry per frame, got 3 for 4",
+        ),
+        (wrong_size, r"frame 1\): .* the RLE has size"),
     ],
 )
 def test_contradictions_are_named(tmp_path, change, message):
@@ -139,7 +143,7 @@ def test_contradictions_are_named(tmp_path, change, message):
 
 
 def test_unknown_category_names_are_refused(tmp_path):
-    with pytest.raises(TaxonomyError, match="class 7"):
+    with pytest.raises(AnnotationError, match="class 7"):
         load(tmp_path, lambda file: None, LabelSpace.load("ovis"))
 
 
@@ -155,7 +159,7 @@ def test_the_files_decide_the_length(tmp_path, length):
                     row["segmentations"] = [*row["segmentations"], None][:length]
 
     plain, changed = load(tmp_path, lambda file: None), load(tmp_path, change)
-    assert changed.videos[1].num_frames == 4
+    assert changed.videos[1].length == 4
     for before, after in zip(
         plain.ground_truth[1].tubes, changed.ground_truth[1].tubes, strict=True
     ):

@@ -102,7 +102,7 @@ def test_annotation_files_with_and_without_levels(tmp_path):
     np.testing.assert_equal(truth[1].occlusion, [0.5, np.nan])
     assert truth[2].occlusion.shape == (0,)
     assert load(tmp_path, None, None)[1].occlusion is None
-    with pytest.raises(ValueError, match="annotation 1 of video 1: occlusion must"):
+    with pytest.raises(ValueError, match=r"id=1 \(video_id=1\): occlusion must"):
         load(tmp_path, ["heavy"])
 
 

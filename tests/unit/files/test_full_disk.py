@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from helpers.full_disk import full_disk
 
-from tmt_vis.evaluation import AnnotationFile, PredictedTubes, VideoInfo, write_results
+from tmt_vis.annotations import VideoEntry
+from tmt_vis.evaluation import AnnotationFile, PredictedTubes, write_results
 from tmt_vis.evaluation.analysis.files import write_report
 from tmt_vis.evaluation.taxonomy_record import TaxonomyRecord
 from tmt_vis.files import replacing
@@ -23,7 +24,7 @@ SPACE = LabelSpace.load("ovis")
 
 
 def save_results(path):
-    info = VideoInfo(1, "v", 64, 64, 6, 6)
+    info = VideoEntry(1, "v", 64, 64, ("f",) * 6, 6)
     slots = {source_id: slot for slot, source_id in enumerate(SPACE.source_ids)}
     annotations = AnnotationFile("ann.json", SPACE, slots, {1: info}, None)
     tracks = PredictedTubes(TUBES, np.zeros(1, dtype=np.int64), np.ones(1))

@@ -66,15 +66,18 @@ def test_every_unknown_name_is_listed_with_its_nearest():
         small_space().check_categories([*categories, {"id": 7, "name": "dog"}])
     message = str(error.value)
     assert "2 categories" in message
-    assert "id 1 'dgo': nearest: 'dog'" in message
-    assert "id 2 'xylophone': nothing similar" in message
+    assert "id 1 'dgo' (nearest: 'dog')" in message
+    assert "id 2 'xylophone' (nothing similar" in message
     assert "data/taxonomies" in message
 
 
 @pytest.mark.parametrize(
     ("categories", "message"),
     [
-        ([{"id": 1, "name": "panda"}, {"id": 2, "name": "giant_panda"}], "are both"),
+        (
+            [{"id": 1, "name": "panda"}, {"id": 2, "name": "giant_panda"}],
+            "'panda' and 'giant_panda'",
+        ),
         ([{"id": 1, "name": "dog"}, {"id": 1, "name": "panda"}], "id 1 twice"),
         ([{"name": "dog"}], "an integer 'id'"),
         ([{"id": "1", "name": "dog"}], "an integer 'id'"),

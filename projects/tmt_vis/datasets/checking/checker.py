@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tmt_vis.annotations import read_annotations
-from tmt_vis.taxonomy import Category, LabelSpace
+from tmt_vis.annotations import file_label_space, read_annotations
+from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 
 from ..errors import AnnotationError
 from ..findings import Findings
@@ -91,9 +91,8 @@ def own_label_space(tables: dict[str, Any], path: str) -> LabelSpace:
     """Take the categories of a file as its label space."""
     rows = tables.get("categories")
     try:
-        categories = tuple(Category(row["id"], row["name"]) for row in rows or ())
-        return LabelSpace("file", f"categories of {path}", categories)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return file_label_space(rows if isinstance(rows, list) else [], path)
+    except TaxonomyError as error:
         raise AnnotationError(
             file=path,
             entry="categories",

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tmt_vis.annotations import VideoEntry
+
 from .. import segmentation
-from ..annotation_entries import VideoEntry
 from ..errors import FrameError
 from ..findings import Findings
 from ..frame_files import image_size

@@ -13,10 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tmt_vis.annotations import AnnotationFile, VideoEntry
 from tmt_vis.taxonomy import LabelSpace
 
-from ..annotation_entries import VideoEntry
-from ..annotation_file import AnnotationFile
 from ..annotation_index import AnnotationIndex
 from ..errors import AnnotationError
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tmt_vis.annotations import AnnotationFile
 from tmt_vis.engine.atomic_files import write_atomically
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 from tmt_vis.taxonomy.names import normalise_name
 
 from .. import segmentation
-from ..annotation_file import AnnotationFile
 from ..annotation_index import AnnotationIndex
 from ..errors import ConversionError
 from ..findings import Findings

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tmt_vis.annotations import VideoCategories
+from .video_categories import VideoCategories
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,8 @@ class VideoEntry:
 
     ``length`` is the number of files, whatever the file's own ``length`` says (UVO's
     differs for some videos); ``declared_length`` keeps that one. If only some of the
-    ``listed`` files are used, ``frames`` holds their positions.
+    ``listed`` files are used, ``frames`` holds their positions. Without
+    ``file_names``, which only evaluation accepts, ``declared_length`` counts.
     """
 
     video_id: int
@@ -28,19 +29,28 @@ class VideoEntry:
 
     @property
     def length(self) -> int:
-        return len(self.file_names)
+        """Frames that are used."""
+        if self.frames is not None:
+            return len(self.frames)
+        return len(self.file_names) or self.declared_length
 
     @property
     def num_files(self) -> int:
-        """Number of files that the entry lists."""
-        return len(self.file_names) if self.listed is None else self.listed
+        """Frames that the entry lists."""
+        return self.length if self.listed is None else self.listed
 
 
 @dataclass(frozen=True)
 class InstanceEntry:
-    """One entry of ``annotations``: an instance over all frames of its video."""
+    """One entry of ``annotations``: an instance over all frames of its video.
+
+    ``is_crowd`` is ``iscrowd``, which evaluation reads; ``is_ignored`` is that or
+    ``ignore``, neither of which is trained on.
+    """
 
     source_id: int
     slot: int
+    is_crowd: bool
     is_ignored: bool
     segmentations: Sequence[Any]
+    occlusion: Any = None

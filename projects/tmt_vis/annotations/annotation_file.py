@@ -1,25 +1,24 @@
-"""The native annotation files of all video data sets: read and check."""
+"""The native annotation files of all video data sets: read and check.
+
+Training, evaluation, the checker and the converters read with these rules.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tmt_vis.annotations import (
-    VideoCategories,
-    annotated_frames,
-    match_file_categories,
-    read_annotations,
-    read_flag,
-    segmentations_of,
-)
+from tmt_vis.structures import compress_segmentation
+from tmt_vis.structures.run_lengths import MAX_COCO_RUN
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
+from tmt_vis.taxonomy.annotation_categories import id_and_name
 
-from .annotation_entries import InstanceEntry, VideoEntry
+from .entries import InstanceEntry, VideoEntry
 from .errors import AnnotationError
-
-# COCO run lengths are 32 bit.
-_MAX_PIXELS = 2**32 - 1
+from .frames import annotated_frames, is_absent, segmentations_of
+from .reading import read_annotations
+from .values import read_flag, read_id, read_size, shorten
+from .video_categories import VideoCategories, file_label_space, match_file_categories
 
 
 class AnnotationFile:
@@ -28,7 +27,8 @@ class AnnotationFile:
     Args:
         path: The JSON file, any mmengine file backend.
         label_space: Label space its categories belong to. Categories are matched by
-            name; neither their order in the file nor their ids matter.
+            name; neither their order in the file nor their ids matter. None means the
+            file's own categories, whose names nothing is matched with.
         with_gt: Read ``annotations``. Without, they may be missing or null, as in the
             public files of the evaluation servers.
         segmentation_key: Name of the list of masks in each annotation; HQ-YTVIS has
@@ -39,7 +39,15 @@ class AnnotationFile:
             read; several may have one name, and objects of all others are left out
             (``unmapped`` counts them). None reads all, which then have to be in the
             label space.
+        files_needed: Every video lists its files. Evaluation does not open them, so
+            there ``length`` is enough.
         backend_args: mmengine file backend options.
+
+    Attributes:
+        label_space: The one given, or that of the file.
+        slot_of_category: Category id in the file -> slot.
+        videos: The entries of ``videos``.
+        is_withheld: Whether the file has no annotations, as those of servers.
 
     Raises:
         AnnotationError: If the file breaks a rule of the format.
@@ -50,23 +58,25 @@ class AnnotationFile:
     def __init__(
         self,
         path: str,
-        label_space: LabelSpace,
+        label_space: LabelSpace | None,
         *,
         with_gt: bool = True,
         segmentation_key: str = "segmentations",
         annotated_frames_only: bool = False,
         category_map: Mapping[str, str] | None = None,
+        files_needed: bool = True,
         backend_args: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
         self.unmapped = 0
         self._segmentation_key = segmentation_key
+        self._files_needed = files_needed
         data = self._load(backend_args)
         self._unmapped_ids: set[int] = set()
-        if category_map is None:
-            self.slot_of_category = self._match_categories(data, label_space)
-        else:
-            self.slot_of_category = self._mapped(data, label_space, category_map)
+        self.is_withheld = not self._rows(data, "annotations")
+        self.label_space, self.slot_of_category = self._match(
+            data, label_space, category_map
+        )
         self.videos = self._read_videos(data)
         with_entries = with_gt or annotated_frames_only
         grouped = self._group_annotations(data) if with_entries else {}
@@ -105,12 +115,50 @@ class AnnotationFile:
             instance = self._read_instance(entry, video)
             if instance.source_id in seen:
                 raise self._error(
-                    f"annotation id={instance.source_id} (video_id={video.video_id})",
+                    _place(instance.source_id, video),
                     "instance ids must be unique within a video, this one is not",
                     "give every instance of the video its own id",
                 )
             seen.add(instance.source_id)
             yield instance
+
+    def masks(
+        self, instance: InstanceEntry, video: VideoEntry
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield the frames in which an instance has a mask, and its compressed counts.
+
+        Only null and ``[]`` mean that it is absent. Run lengths of counts that are
+        compressed in the file are not looked at.
+
+        Raises:
+            AnnotationError: If a mask is of no known form or of another size.
+        """
+        for frame, item in enumerate(instance.segmentations):
+            if is_absent(item):
+                continue
+            try:
+                counts = compress_segmentation(
+                    item, height=video.height, width=video.width
+                )
+            except (ValueError, TypeError) as error:
+                raise self.mask_error(instance, video, frame, str(error)) from error
+            yield frame, counts
+
+    def mask_error(
+        self, instance: InstanceEntry, video: VideoEntry, frame: int | None, why: str
+    ) -> AnnotationError:
+        """Return the error of a broken mask; ``frame`` None means some frame."""
+        return self._error(
+            _place(instance.source_id, video, frame),
+            f"broken segmentation: {why}",
+            "repair the entry or set it to null",
+        )
+
+    def entry_error(
+        self, instance: InstanceEntry, video: VideoEntry, why: str
+    ) -> AnnotationError:
+        """Return the error of a field of an instance."""
+        return self._error(_place(instance.source_id, video), why, "correct it")
 
     def _error(self, entry: str, problem: str, remedy: str) -> AnnotationError:
         return AnnotationError(
@@ -140,37 +188,43 @@ class AnnotationFile:
                 self._remedy,
             )
 
-    def _match_categories(self, data: Mapping, space: LabelSpace) -> dict[int, int]:
-        self._require(data, ["categories"], "file")
-        try:
-            return match_file_categories(data, space)
-        except TaxonomyError as error:
-            raise self._error(
-                "categories", str(error), f"label_space is {space.name!r} here"
-            ) from error
-
-    def _mapped(
-        self, data: Mapping, space: LabelSpace, names: Mapping[str, str]
-    ) -> dict[int, int]:
-        """Match the categories of the file with the label space by a map of names."""
+    def _match(
+        self,
+        data: Mapping,
+        space: LabelSpace | None,
+        category_map: Mapping[str, str] | None,
+    ) -> tuple[LabelSpace, dict[int, int]]:
+        if space is not None and self.is_withheld and data.get("categories") is None:
+            # Nothing refers to them but results, whose ids are the official ones.
+            return space, {i: slot for slot, i in enumerate(space.source_ids)}
         self._require(data, ["categories"], "file")
         rows = self._rows(data, "categories")
-        for position, row in enumerate(rows):
-            self._require(row, ["id", "name"], f"categories[{position}]")
-        absent = sorted(set(names) - {row["name"] for row in rows})
+        try:
+            if space is None:
+                space = file_label_space(rows, self.path)
+            if category_map is not None:
+                return space, self._mapped(rows, space, category_map)
+            return space, match_file_categories(dict(data, categories=rows), space)
+        except TaxonomyError as error:
+            named = f"label_space is {space.name!r} here" if space else "correct them"
+            raise self._error("categories", str(error), named) from error
+
+    def _mapped(
+        self, rows: Sequence[Any], space: LabelSpace, names: Mapping[str, str]
+    ) -> dict[int, int]:
+        """Match the categories of the file with the label space by a map of names."""
+        name_of = dict(map(id_and_name, rows))
+        absent = sorted(set(names) - set(name_of.values()))
         if absent:
             raise self._error(
                 "categories",
                 f"category_map has {absent}, which the file does not",
                 "write the names as the file does",
             )
-        self._unmapped_ids = {row["id"] for row in rows if row["name"] not in names}
+        self._unmapped_ids = {i for i, name in name_of.items() if name not in names}
+        mapped = {i: names[name] for i, name in name_of.items() if name in names}
         try:
-            return {
-                row["id"]: space.slot_of_name(names[row["name"]])
-                for row in rows
-                if row["name"] in names
-            }
+            return {i: space.slot_of_name(name) for i, name in mapped.items()}
         except TaxonomyError as error:
             raise self._error(
                 "category_map", str(error), f"label_space is {space.name!r} here"
@@ -191,51 +245,71 @@ class AnnotationFile:
         return list(videos.values())
 
     def _rows(self, data: Mapping, key: str) -> Sequence[Any]:
-        rows = data.get(key) or ()
-        if not isinstance(rows, Sequence) or isinstance(rows, str):
-            raise self._error(key, "must be a list", "download the file again")
-        return rows
+        rows = data.get(key)
+        if rows is not None and not isinstance(rows, list):
+            raise self._error(
+                key, f"must be a list, got {shorten(rows)}", "download the file again"
+            )
+        return rows or []
 
     def _read_video(self, raw: Mapping, label: str) -> VideoEntry:
-        self._require(raw, ["id", "height", "width", "file_names"], label)
-        label = f"{label} (id={raw['id']})"
-        self._require_integers(raw, ["id", "height", "width"], label)
-        if not 0 < raw["height"] * raw["width"] <= _MAX_PIXELS or raw["height"] < 1:
+        keys = ["id", "height", "width"] + ["file_names"] * self._files_needed
+        self._require(raw, keys, label)
+        label = f"{label} (id={shorten(raw['id'])})"
+        video_id = self._checked(label, read_id, raw, "id")
+        height, width = (
+            self._checked(label, read_size, raw, side) for side in ("height", "width")
+        )
+        if not 0 < height * width <= MAX_COCO_RUN:
             raise self._error(
                 label,
-                f"height x width must be in [1, {_MAX_PIXELS}], got "
-                f"{raw['height']} x {raw['width']}",
+                f"height x width must be in [1, {MAX_COCO_RUN}], got "
+                f"{height} x {width}",
                 "correct the size",
             )
-        names = raw["file_names"]
-        if not isinstance(names, list) or not all(type(n) is str for n in names):
-            raise self._error(label, "file_names must be a list of texts", "correct it")
-        if not names:
-            raise self._error(label, "has no file_names", "remove the entry")
-        try:
-            categories = VideoCategories.of(raw, self.slot_of_category)
-        except ValueError as error:
-            raise self._error(label, str(error), "correct the list") from error
+        names = self._file_names(raw, label)
+        declared = len(names)
+        if raw.get("length") is not None:
+            declared = self._checked(label, read_size, raw, "length")
+        if declared < 1:
+            problem = "has no file_names" if not names else "length must be >= 1, got 0"
+            raise self._error(label, problem, "remove the entry or correct it")
+        categories = self._checked(
+            label, VideoCategories.of, raw, self.slot_of_category
+        )
         return VideoEntry(
-            video_id=raw["id"],
-            name=str(raw.get("name") or names[0].rpartition("/")[0] or raw["id"]),
-            height=raw["height"],
-            width=raw["width"],
-            file_names=tuple(names),
-            declared_length=int(raw.get("length") or len(names)),
+            video_id=video_id,
+            name=self._name(raw, names, label),
+            height=height,
+            width=width,
+            file_names=names,
+            declared_length=declared,
             categories=categories,
         )
 
-    def _require_integers(
-        self, entry: Mapping, keys: Sequence[str], label: str
-    ) -> None:
-        for key in keys:
-            if type(entry[key]) is not int:
-                raise self._error(
-                    label,
-                    f"{key} must be an integer, got {str(entry[key])[:40]!r}",
-                    "correct it",
-                )
+    def _file_names(self, raw: Mapping, label: str) -> tuple[str, ...]:
+        names = raw.get("file_names")
+        names = [] if names is None and not self._files_needed else names
+        if not isinstance(names, list) or not all(type(n) is str for n in names):
+            raise self._error(label, "file_names must be a list of texts", "correct it")
+        if not names and (self._files_needed or not raw.get("length")):
+            raise self._error(label, "has no file_names", "remove the entry")
+        return tuple(names)
+
+    def _name(self, raw: Mapping, names: Sequence[str], label: str) -> str:
+        name = raw.get("name")
+        if name is not None and type(name) not in (str, int):
+            problem = f"name must be a text, got {shorten(name)}"
+            raise self._error(label, problem, "correct it")
+        folder = names[0].rpartition("/")[0] if names else ""
+        return str(name or folder or raw["id"])
+
+    def _checked(self, label: str, read: Callable[..., Any], *args: Any) -> Any:
+        """Read a value; name the entry if it breaks its rule."""
+        try:
+            return read(*args)
+        except ValueError as error:
+            raise self._error(label, str(error), "correct it") from error
 
     def _group_annotations(self, data: Mapping) -> dict[int, list[Mapping]]:
         known = {video.video_id for video in self.videos}
@@ -244,8 +318,9 @@ class AnnotationFile:
         for position, entry in enumerate(self._rows(data, "annotations")):
             label = f"annotations[{position}]"
             self._require(entry, keys, label)
-            label = f"{label} (id={entry['id']})"
-            self._require_integers(entry, keys, label)
+            label = f"{label} (id={shorten(entry['id'])})"
+            for key in keys:
+                self._checked(label, read_id, entry, key)
             if entry["video_id"] not in known:
                 raise self._error(
                     label,
@@ -272,7 +347,7 @@ class AnnotationFile:
             rows = grouped.get(video.video_id, ())
             shown = annotated_frames(self._segmentations(row, video) for row in rows)
             if shown:
-                names = tuple(video.file_names[t] for t in shown)
+                names = tuple(video.file_names[t] for t in shown if video.file_names)
                 part = dict(frames=tuple(shown), listed=video.length)
                 videos.append(replace(video, file_names=names, **part))
         return videos
@@ -286,27 +361,25 @@ class AnnotationFile:
                 declared_length=video.declared_length,
             )
         except ValueError as error:
-            raise self._error(
-                f"annotation id={entry['id']} (video_id={video.video_id})",
-                str(error),
-                "use null for frames without the instance",
-            ) from error
+            remedy = "use null for frames without the instance"
+            raise self._error(_place(entry["id"], video), str(error), remedy) from error
 
     def _read_instance(self, entry: Mapping, video: VideoEntry) -> InstanceEntry:
         frames = self._segmentations(entry, video)
         if video.frames is not None:
             frames = [frames[t] for t in video.frames]
-        try:
-            flags = [read_flag(entry, key) for key in ("iscrowd", "ignore")]
-        except ValueError as error:
-            raise self._error(
-                f"annotation id={entry['id']} (video_id={video.video_id})",
-                str(error),
-                "correct it",
-            ) from error
+        place = _place(entry["id"], video)
+        is_crowd = self._checked(place, read_flag, entry, "iscrowd")
         return InstanceEntry(
             source_id=entry["id"],
             slot=self.slot_of_category[entry["category_id"]],
-            is_ignored=any(flags),
+            is_crowd=is_crowd,
+            is_ignored=self._checked(place, read_flag, entry, "ignore") or is_crowd,
             segmentations=frames,
+            occlusion=entry.get("occlusion"),
         )
+
+
+def _place(source_id: int, video: VideoEntry, frame: int | None = None) -> str:
+    where = "" if frame is None else f", frame {frame}"
+    return f"annotation id={source_id} (video_id={video.video_id}{where})"

@@ -1,0 +1,106 @@
+"""Annotation files with one mistake each, for every reader of them."""
+
+
+def edit(path: str, value):
+    """Return a function that sets one entry of the annotation file."""
+    *keys, last = [int(k) if k.isdigit() else k for k in path.split(".")]
+
+    def apply(data):
+        for key in keys:
+            data = data[key]
+        data[last] = value
+
+    return apply
+
+
+SEGMENTATION = "annotations.0.segmentations"
+BROKEN = {
+    "no videos": (edit("videos", None), "videos"),
+    "no categories": (edit("categories", None), "categories"),
+    "no file names": (edit("videos.0.file_names", []), "has no file_names"),
+    "no height": (edit("videos.0.height", None), r"videos\[0\].*height"),
+    "same video id": (edit("videos.1.id", 1), r"videos\[1\].*unique"),
+    "same instance id": (edit("annotations.1.id", 0), "unique within a video"),
+    "unknown video": (edit("annotations.0.video_id", 77), "video_id=77"),
+    "unknown category id": (edit("annotations.0.category_id", 5), "category_id=5"),
+    "unknown category": (edit("categories.1.name", "dgo"), "dgo.*dog"),
+    "no id": (edit("annotations.0.id", None), r"annotations\[0\].*'id'"),
+    "list length": (edit(SEGMENTATION, [None]), "one entry per frame, got 1 for 2"),
+    "videos empty text": (edit("videos", ""), "videos: must be a list"),
+    "null video": (edit("videos.0", None), r"videos\[0\]: must be an object"),
+    "no video id": (edit("videos.0.id", None), r"videos\[0\].*'id'"),
+    "true video id": (edit("videos.0.id", True), "id must be an integer, got True"),
+    "video id of 64 bits": (edit("videos.0.id", 2**63), "fit into 64 bits.*renumber"),
+    "height text": (edit("videos.0.height", "32"), "height must be an integer"),
+    "height infinite": (edit("videos.0.height", float("inf")), "height must be"),
+    "half a pixel": (edit("videos.0.height", 32.5), "height must be an integer"),
+    "length text": (edit("videos.0.length", "two"), "length must be .*got 'two'"),
+    "length list": (edit("videos.0.length", [2]), "length must be an integer"),
+    "length NaN": (edit("videos.0.length", float("nan")), "length must be an integer"),
+    "length huge": (edit("videos.0.length", float("inf")), "length must be an integer"),
+    "length negative": (edit("videos.0.length", -2), "length must be an integer >= 0"),
+    "length 0": (edit("videos.0.length", 0), "length must be >= 1"),
+    "name list": (edit("videos.0.name", [1]), r"name must be a text, got \[1\]"),
+    "files object": (edit("videos.0.file_names", {"a": 1}), "list of texts"),
+    "file number": (edit("videos.0.file_names.0", 1), "list of texts"),
+    "negative list": (
+        edit("videos.0.neg_category_ids", ["1"]),
+        "neg_category_ids must",
+    ),
+    "crowd text": (edit("annotations.0.iscrowd", "0"), "iscrowd must be .*got '0'"),
+    "crowd list": (edit("annotations.0.iscrowd", [0, 0]), "iscrowd must be 0, 1, true"),
+    "ignore text": (edit("annotations.0.ignore", "false"), "ignore must be 0, 1"),
+    "null annotation": (edit("annotations.0", None), r"annotations\[0\]: must be"),
+    "annotations text": (edit("annotations", "x"), "annotations: must be a list"),
+    "annotations empty": (edit("annotations", {}), "annotations: must be a list"),
+    "id of 64 bits": (edit("annotations.0.id", 2**63), "fit into 64 bits.*renumber"),
+    "float id": (edit("annotations.0.id", 1.0), "id must be an integer"),
+    "true category": (edit("annotations.0.category_id", True), "must be an integer"),
+    "categories a number": (edit("categories", 1), "categories: must be a list"),
+    "null category": (edit("categories.0", None), "'id' and a string 'name'"),
+    "category id large": (edit("categories.0.id", 2**70), "fit into 64 bits"),
+    "category surrogate": (edit("categories.0.name", "\ud800"), "surrogate"),
+    "mask object": (edit(f"{SEGMENTATION}.1", {}), "frame 1.*keys size and counts"),
+    "mask 0": (edit(f"{SEGMENTATION}.1", 0), "frame 1.*got int"),
+    "mask false": (edit(f"{SEGMENTATION}.1", False), "frame 1.*got bool"),
+    "mask text": (edit(f"{SEGMENTATION}.1", ""), "frame 1.*got str"),
+    "true counts": (edit(f"{SEGMENTATION}.1.counts", [True] * 9), "of integers"),
+    "text counts": (edit(f"{SEGMENTATION}.1.counts", ["1536"]), "of integers"),
+    "size of texts": (edit(f"{SEGMENTATION}.1.size", ["32", "48"]), "has size"),
+    "size 32.5": (edit(f"{SEGMENTATION}.1.size", [32.5, 48]), "has size"),
+    "polygon texts": (
+        edit(f"{SEGMENTATION}.1", [["1", "1", "9", "1", "9", "9"]]),
+        "480",
+    ),
+    "polygon text": (edit(f"{SEGMENTATION}.1", ["112233"]), "a polygon must be a list"),
+    "polygon 1e400": (edit(f"{SEGMENTATION}.1", [[0, 0, 10**400, 0, 9, 9]]), "480"),
+    "other size": (edit(f"{SEGMENTATION}.0.size", [48, 32]), r"\[48, 32\].*\[32, 48\]"),
+    "cut counts": (edit(f"{SEGMENTATION}.1.counts", "S5a0"), "frame 1.*add up"),
+    "counts no ascii": (edit(f"{SEGMENTATION}.1.counts", "\xe9"), "frame 1"),
+    "short runs": (edit(f"{SEGMENTATION}.1.counts", [5, 5]), "sum of 10"),
+    "a number": (edit(f"{SEGMENTATION}.1", 7), "got int"),
+    "odd polygon": (edit(f"{SEGMENTATION}.1", [[1, 2, 3]]), "even length"),
+    "videos no list": (edit("videos", dict(a=1)), "videos: must be a list"),
+    "video no object": (edit("videos.0", 7), r"videos\[0\]: must be an object"),
+    "video id text": (edit("videos.0.id", "1"), "id must be an integer, got '1'"),
+    "height NaN": (edit("videos.0.height", float("nan")), "height must be an integer"),
+    "no area": (edit("videos.0.width", 0), r"height x width must be .*got 32 x 0"),
+    "negative": (edit("videos.0.height", -1), "height must be an integer >= 0"),
+    "a bomb": (edit("videos.0.width", 10**12), "height x width must be"),
+    "files no list": (edit("videos.0.file_names", "v1/0.png"), "list of texts"),
+    "file no text": (edit("videos.0.file_names.0", None), "list of texts"),
+    "no list": (edit("annotations", dict(a=1)), "annotations: must be a list"),
+    "no object": (edit("annotations.0", 3), r"annotations\[0\]: must be an object"),
+    "category id list": (edit("annotations.0.category_id", [1]), "category_id must be"),
+    "segmentations text": (edit(SEGMENTATION, "none"), "missing or not a list"),
+    "category no object": (edit("categories.0", "dog"), "'id' and a string 'name'"),
+    "polygon NaN": (edit(f"{SEGMENTATION}.1", [[0, 0, 9, float("nan"), 9, 9]]), "480"),
+    "polygon far": (edit(f"{SEGMENTATION}.1", [[0, 0, 1e9, 0, 9, 9]]), "within 480"),
+    "polygon deep": (edit(f"{SEGMENTATION}.1", [[[0, 0], [9, 9]]]), "within 480"),
+    "no counts": (edit(f"{SEGMENTATION}.1.counts", ""), "must not be empty"),
+    "negative counts": (edit(f"{SEGMENTATION}.1.counts", [1537, -1]), "sum of 1536"),
+    "huge counts": (edit(f"{SEGMENTATION}.1.counts", [10**30]), "sum of 1000"),
+    "half pixels": (edit(f"{SEGMENTATION}.1.counts", [1535.5, 0.5]), "of integers"),
+    "counts of null": (edit(f"{SEGMENTATION}.1.counts", None), "of integers"),
+    "size text": (edit(f"{SEGMENTATION}.1.size", "32x48"), "has size"),
+}
