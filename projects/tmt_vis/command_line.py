@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
+from tmt_vis.printing import one_line
+
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141  # 128 + the signal, as shells do
 
 
@@ -166,12 +168,6 @@ def describe_error(error: BaseException) -> str:
         if text
         else f"{kind} ({place}--debug shows the traceback)"
     )
-
-
-def one_line(text: str) -> str:
-    """Join the lines of a text, and write control characters as escapes."""
-    joined = " ".join(text.split())
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in joined)
 
 
 @contextmanager

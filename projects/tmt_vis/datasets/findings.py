@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any
 
+from tmt_vis.printing import printable
+
 
 class Findings:
     """Count things by kind and keep the first examples, so memory stays bounded.
@@ -36,8 +38,8 @@ class Findings:
         """Return the findings as text: a line per kind, its examples under it."""
         lines = []
         for kind, count in self.counts.items():
-            lines.append(f"{kind}: {count}")
-            lines += [f"    {place}" for place in self.examples[kind]]
+            lines.append(f"{printable(kind)}: {count}")
+            lines += [f"    {printable(place)}" for place in self.examples[kind]]
             left = count - len(self.examples[kind])
             if left:
                 lines.append(f"    ... and {left} more")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tmt_vis.printing import printable
 from tmt_vis.taxonomy import LabelSpace
 
 from .ap_table import APTable
@@ -65,13 +66,15 @@ def format_classes(rows: Sequence[Mapping[str, Any]]) -> str:
     Args:
         rows: What ``class_rows`` returns; at least one.
     """
-    width = max([len("category"), *(len(row["name"]) for row in rows)])
+    # From files: a name with control characters could forge a row.
+    names = [printable(row["name"]) for row in rows]
+    width = max([len("category"), *map(len, names)])
     keys = [key for key in rows[0] if key != "name"]
     titles = [key.removeprefix("num_") for key in keys]
     header = "  ".join([f"{'category':<{width}}", *(f"{t:>5}" for t in titles)])
     lines = [header, "-" * len(header)]
-    for row in rows:
-        cells = [f"{row['name']:<{width}}"]
+    for name, row in zip(names, rows, strict=True):
+        cells = [f"{name:<{width}}"]
         for key, title in zip(keys, titles, strict=True):
             cells.append(f"{_cell(row[key]):>{max(len(title), 5)}}")
         lines.append("  ".join(cells))

@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import TaxonomyError
+from .json_files import check_type
 from .names import nearest_names
 
 if TYPE_CHECKING:
     from .label_space import LabelSpace
-
-
-MAX_ID = 2**63 - 1  # ids live in int64 arrays
 
 
 def id_and_name(category: Any) -> tuple[int, str]:
@@ -30,33 +28,10 @@ def id_and_name(category: Any) -> tuple[int, str]:
             "categories of an annotation file must be objects with an integer 'id' and "
             f"a string 'name', got {reprlib.repr(category)}"
         )
-    check_id(source_id, f"category {reprlib.repr(name)}")
-    check_text(name, "name of category")
+    check_type(source_id, int, f"the id of category {name!r:.60}")
+    if name:  # an empty one is one: nothing may be matched by name
+        check_type(name, str, f"the name of category {source_id}")
     return source_id, name
-
-
-def check_id(source_id: int, where: str) -> None:
-    """Refuse an id that does not fit into 64 bits.
-
-    Raises:
-        TaxonomyError: If it does not.
-    """
-    if not -MAX_ID <= source_id <= MAX_ID:
-        raise TaxonomyError(f"the id of {where} must fit into 64 bits; renumber")
-
-
-def check_text(text: str, where: str) -> None:
-    r"""Refuse text that no file could hold: half of a surrogate pair, ``"\ud800"``.
-
-    Raises:
-        TaxonomyError: If there is one.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise TaxonomyError(
-            f"{where} must be Unicode text, got {text!r} with half of a surrogate pair"
-        ) from error
 
 
 def _unknown_names_error(space: LabelSpace, unknown: Sequence[tuple[int, str]]) -> str:

@@ -46,8 +46,12 @@ def read_json(path: Path) -> Any:
         raise TaxonomyError(f"{place}: not valid JSON, {error.msg}") from error
     except TaxonomyError as error:
         raise TaxonomyError(f"{path}: {error}") from error
+    except (RecursionError, ValueError) as error:
+        # Nested too deep; an integer of more than 4,300 digits.
+        raise TaxonomyError(f"{path}: not valid JSON ({error})") from error
 
 
+_MAX_ID = 2**63 - 1  # ids live in int64 arrays
 _KINDS = {str: "a string", int: "an integer", bool: "true or false", list: "a list"}
 _KINDS |= {dict: "an object"}
 
@@ -71,9 +75,22 @@ def check_type(value: Any, kind: type, where: str) -> Any:
         # Shortened: a wrong file can hold a list of a million annotations.
         got = reprlib.repr(value)
         raise TaxonomyError(f"{where} must be {_KINDS[kind]}, got {got}")
-    if kind is str and not value.strip():
-        raise TaxonomyError(f"{where} must not be empty")
+    if kind is str:
+        _check_text(value, where)
+    if kind is int and not -_MAX_ID <= value <= _MAX_ID:
+        raise TaxonomyError(f"{where} must fit into 64 bits; renumber")
     return value
+
+
+def _check_text(text: str, where: str) -> None:
+    if not text.strip():
+        raise TaxonomyError(f"{where} must not be empty")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TaxonomyError(
+            f"{where} must be Unicode text, got {text!r} with half of a surrogate pair"
+        ) from error
 
 
 def check_fields(

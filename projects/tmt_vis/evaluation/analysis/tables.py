@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from tmt_vis.printing import printable
+
 
 def markdown_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
@@ -14,7 +16,7 @@ def markdown_table(
         rows: Rows of C cells.
         left: Columns that are aligned to the left; the others are numbers.
     """
-    table = [list(header), *[list(row) for row in rows]]
+    table = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(3, *(len(row[c]) for row in table)) for c in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
