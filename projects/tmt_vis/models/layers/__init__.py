@@ -7,5 +7,21 @@ from .attention import (
     feed_forward,
     xavier_init,
 )
+from .deformable_attention import (
+    ReferencePoints,
+    SamplingGrid,
+    deformable_attention,
+    short_softmax,
+)
 
-__all__ = ["Attention", "CrossAttentionBlock", "Scale", "feed_forward", "xavier_init"]
+__all__ = [
+    "Attention",
+    "CrossAttentionBlock",
+    "ReferencePoints",
+    "SamplingGrid",
+    "Scale",
+    "deformable_attention",
+    "feed_forward",
+    "short_softmax",
+    "xavier_init",
+]
