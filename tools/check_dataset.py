@@ -29,7 +29,7 @@ from tmt_vis.datasets.checking import (
     check_dataset,
     statistics_lines,
 )
-from tmt_vis.engine import write_atomically
+from tmt_vis.files import write_atomically
 from tmt_vis.progress import progress_bar
 from tmt_vis.taxonomy import LabelSpace
 from tmt_vis.visualization import (

@@ -27,7 +27,7 @@ from tmt_vis.checkpoints import (
     read_checkpoint,
 )
 from tmt_vis.command_line import ToolParser, tool
-from tmt_vis.engine import write_atomically
+from tmt_vis.files import write_atomically
 from tmt_vis.taxonomy import TaxonomyError
 
 

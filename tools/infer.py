@@ -11,12 +11,14 @@ after the other. An interrupted run goes on with --resume.
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from mmengine.config import DictAction
 
 from tmt_vis.command_line import ToolParser, describe_error, integer, real, tool
+from tmt_vis.files import claimed
 from tmt_vis.inference import (
     FrameSource,
     FrameSourceError,
@@ -34,6 +36,7 @@ from tmt_vis.inference import (
     write_masks,
     write_rendering,
 )
+from tmt_vis.printing import printable
 from tmt_vis.progress import progress_bar
 
 
@@ -138,25 +141,29 @@ def recorded(source: FrameSource, folder: Path) -> FrameSource:
 
 
 def check_outputs(
-    args: argparse.Namespace, plan: OutputPlan, tasks: dict[int, VideoTask]
-) -> dict[int, VideoOutputs]:
+    args: argparse.Namespace,
+    plan: OutputPlan,
+    outputs: Sequence[VideoOutputs],
+    tasks: Collection[VideoTask],
+) -> None:
     """Find out before hours of work that an output may not be written."""
-    outputs = plan.per_video([task.source.name for task in tasks.values()])
-    inputs = [Path(text) for text in args.inputs]
-    left = [args.resume and t.partial and t.partial.exists() for t in tasks.values()]
+    files = (args.config, args.checkpoint, args.label_space, args.vocabulary)
+    inputs = [Path(text) for text in (*args.inputs, *filter(None, files))]
+    left = [args.resume and t.partial and t.partial.exists() for t in tasks]
     for outs, is_left in zip(outputs, left, strict=True):
         outs.check(inputs, replace=args.overwrite or bool(is_left))
     if plan.json is not None:
-        check_free(plan.json, replace=args.overwrite or any(left))
+        check_free(plan.json, inputs, replace=args.overwrite or any(left))
     if not (args.resume or args.overwrite):
-        for task in tasks.values():
+        for task in tasks:
             check_nothing_left(task)
-    return dict(zip(tasks, outputs, strict=True))
 
 
 def check_nothing_left(task: VideoTask) -> None:
     """Refuse to throw away the hours of an interrupted run without being told to."""
-    if task.partial is not None and (windows := task.partial.read().windows):
+    if task.partial is not None and (
+        windows := task.partial.read(task.engine.plan).windows
+    ):
         raise InferenceError(
             f"an interrupted run left {windows[-1].window.stop} frames of "
             f"{task.source.name} in {task.partial.path}; go on with --resume, or start "
@@ -166,7 +173,7 @@ def check_nothing_left(task: VideoTask) -> None:
 
 def predict(task: VideoTask, outputs: VideoOutputs, *, resume: bool) -> VideoResult:
     """Predict one video and write what is its own."""
-    with progress_bar(desc=task.source.name, unit="frame") as bar:
+    with progress_bar(desc=printable(task.source.name), unit="frame") as bar:
 
         def progress(done: int, expected: int | None) -> None:
             bar.total = expected
@@ -195,7 +202,7 @@ def describe(result: VideoResult) -> str:
         lines.append(f"  compiled taxonomy: {listed}")
     if result.truncated:
         lines.append(f"  TRUNCATED: {result.truncated}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def run(args: argparse.Namespace, scratch: Path) -> int:
@@ -215,7 +222,31 @@ def run(args: argparse.Namespace, scratch: Path) -> int:
         dtype="bfloat16" if args.amp else None,
     )
     tasks = make_tasks(args, find, plan, scratch)
-    outputs = check_outputs(args, plan, tasks)
+    outputs = plan.per_video([task.source.name for task in tasks.values()])
+    with ExitStack() as claims:
+        # Before anything is checked: who comes second finds a holder, not a file.
+        for path in all_outputs(plan, outputs, tasks.values()):
+            claims.enter_context(claimed(path))
+        check_outputs(args, plan, outputs, tasks.values())
+        return run_tasks(args, plan, dict(zip(tasks, outputs, strict=True)), tasks)
+
+
+def all_outputs(
+    plan: OutputPlan, outputs: Sequence[VideoOutputs], tasks: Iterable[VideoTask]
+) -> list[Path]:
+    """List everything that this run writes."""
+    paths = [path for outs in outputs for path in (outs.video, outs.masks)]
+    paths += [task.partial.path for task in tasks if task.partial is not None]
+    return [path for path in (plan.json, *paths) if path is not None]
+
+
+def run_tasks(
+    args: argparse.Namespace,
+    plan: OutputPlan,
+    outputs: dict[int, VideoOutputs],
+    tasks: dict[int, VideoTask],
+) -> int:
+    """Predict all videos and write what was found; return the exit status."""
     results = {}
     for video_id, task in tasks.items():
         try:

@@ -18,7 +18,7 @@ from typing import Any
 
 from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.datasets.splitting import Split, SplitError, share_lines, split_annotations
-from tmt_vis.engine import write_atomically
+from tmt_vis.files import write_atomically
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

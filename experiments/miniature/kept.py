@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tmt_vis.engine.atomic_files import write_atomically
+from tmt_vis.files import write_atomically
 
 from .runs import Run
 

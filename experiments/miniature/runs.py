@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from tmt_vis.engine.atomic_files import write_atomically
+from tmt_vis.files import write_atomically
 
 from .grid import DATASETS, METHODS, Setting
 

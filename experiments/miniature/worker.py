@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from tmt_vis.checkpoints.digests import hash_of
-from tmt_vis.engine.atomic_files import write_atomically
+from tmt_vis.files import write_atomically
 
 from . import learned_tokens, oracle  # noqa: F401  they register their heads
 from .outcome import evaluate_run, taxonomy_file

@@ -1,7 +1,7 @@
 """Training that stops, resumes and fails in a defined way."""
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
-from .atomic_files import AtomicLocalBackend, write_atomically
+from .atomic_files import AtomicLocalBackend
 from .batch_identity import identify_batch
 from .checkpoint_loading import (
     DamagedCheckpointError,
@@ -39,5 +39,4 @@ __all__ = [
     "load_complete_weights",
     "seed_everything",
     "to_plain",
-    "write_atomically",
 ]

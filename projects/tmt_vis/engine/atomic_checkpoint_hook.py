@@ -8,7 +8,7 @@ from mmengine.fileio.backends import BaseStorageBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from .atomic_files import write_atomically
+from tmt_vis.files import write_atomically
 
 
 class DeferredRemovals:

@@ -1,24 +1,10 @@
-"""Files that are either whole or absent."""
+"""Checkpoints of mmengine as files that are either whole or absent."""
 
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from tmt_vis.files import replacing
-
-
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write a file so that a crash or a full disk leaves the previous one intact.
-
-    Args:
-        path: the file; missing parent folders are created.
-        content: its new content.
-
-    Raises:
-        OSError: if the content cannot be written; nothing of it stays behind.
-    """
-    with replacing(path) as draft:
-        draft.write_bytes(content)
+from tmt_vis.files import write_atomically
 
 
 class AtomicLocalBackend(LocalBackend):

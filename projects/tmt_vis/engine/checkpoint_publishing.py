@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from tmt_vis.checkpoints import as_checkpoint, load_checkpoint, load_file
+from tmt_vis.files import write_atomically
 
-from .atomic_files import write_atomically
 from .plain_data import to_plain
 
 _HASH_LENGTH = 8

@@ -11,7 +11,8 @@ from mmengine.dist import all_reduce, get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from .atomic_files import write_atomically
+from tmt_vis.files import write_atomically
+
 from .batch_identity import identify_batch
 
 

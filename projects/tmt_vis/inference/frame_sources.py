@@ -42,6 +42,11 @@ class FrameSource(ABC):
         fps: float | None,
         num_frames: int | None,
     ) -> None:
+        if fps is not None and not (np.isfinite(fps) and fps > 0):
+            raise FrameSourceError(
+                f"frames per second must be a number > 0, got {fps}; leave them out to "
+                f"take those of the input, or {DEFAULT_FPS:g}"
+            )
         self.name = name
         self.height, self.width = size
         self.fps = fps or DEFAULT_FPS

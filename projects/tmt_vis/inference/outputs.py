@@ -4,18 +4,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tmt_vis.files import file_name
+from tmt_vis.visualization import VIDEO_SUFFIXES, is_video_name
+
 from .errors import InferenceError
 from .writers import check_mask_folder
 
-_VIDEO_SUFFIXES = (".mp4", ".gif")
 
+def check_free(path: Path, inputs: Iterable[Path], *, replace: bool) -> None:
+    """Refuse a path that is taken.
 
-def check_free(path: Path, *, replace: bool) -> None:
-    """Refuse a path that is taken, unless it may be replaced.
+    Args:
+        path: The output.
+        inputs: What is read; never overwritten.
+        replace: Whether an output of an earlier run may be.
 
     Raises:
         InferenceError: If it is taken.
     """
+    if path.resolve() in {taken.resolve() for taken in inputs}:
+        raise InferenceError(f"{path} is an input; choose another output")
     if path.exists() and not replace:
         raise InferenceError(f"{path} exists; choose another output, or --overwrite")
 
@@ -37,11 +45,9 @@ class VideoOutputs:
         Raises:
             InferenceError: If a path is taken.
         """
-        taken = {path.resolve() for path in inputs}
+        inputs = list(inputs)
         for path in filter(None, (self.video, self.masks)):
-            if path.resolve() in taken:
-                raise InferenceError(f"{path} is an input; choose another output")
-            check_free(path, replace=replace)
+            check_free(path, inputs, replace=replace)
         if self.masks is not None:
             check_mask_folder(self.masks)
 
@@ -51,12 +57,14 @@ class OutputPlan:
     """Name the outputs of some videos after their inputs.
 
     Args:
-        video: ``*.mp4`` or ``*.gif`` for a single video, else a folder.
+        video: A file for a single video (:data:`VIDEO_SUFFIXES`, in any case), else a
+            folder.
         json: ``*.json``, one file for all videos.
         masks: A folder, with a folder per video.
 
     Raises:
-        InferenceError: If the JSON path has another ending.
+        InferenceError: If the JSON path has another ending, or the video one that is
+            not written.
     """
 
     video: Path | None = None
@@ -64,8 +72,19 @@ class OutputPlan:
     masks: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.json is not None and self.json.suffix != ".json":
+        if self.json is not None and self.json.suffix.lower() != ".json":
             raise InferenceError(f"--out-json must end in .json, got {self.json}")
+        if self.video is None or not is_video_name(self.video):
+            return
+        if self.video.suffix.lower() not in VIDEO_SUFFIXES:
+            raise InferenceError(
+                f"--out-video writes {', '.join(VIDEO_SUFFIXES)}, got {self.video}; "
+                "write one of these, or name a folder"
+            )
+        if self.video.is_dir():
+            raise InferenceError(
+                f"{self.video} is a folder with the name of a video; choose another"
+            )
 
     @property
     def folder(self) -> Path | None:
@@ -78,13 +97,13 @@ class OutputPlan:
 
     @property
     def _is_file(self) -> bool:
-        return self.video is not None and self.video.suffix in _VIDEO_SUFFIXES
+        return self.video is not None and is_video_name(self.video)
 
     def per_video(self, names: Sequence[str]) -> list[VideoOutputs]:
         """Give each video its own paths; equal names get a number.
 
         Args:
-            names: Names of the videos.
+            names: Names of the videos; what is no file name in them is replaced.
 
         Raises:
             InferenceError: If several videos should go into one file.
@@ -108,14 +127,14 @@ class OutputPlan:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Append -2, -3, ... to names that were taken before."""
+    """Make file names, and append -2, -3, ... to those that were taken before."""
     taken: set[str] = set()
     unique = []
-    for name in names:
+    for name in map(file_name, names):
         candidate, number = name, 1
-        while candidate in taken:
+        while candidate.casefold() in taken:  # one file on many a disk
             number += 1
             candidate = f"{name}-{number}"
-        taken.add(candidate)
+        taken.add(candidate.casefold())
         unique.append(candidate)
     return unique

@@ -7,12 +7,18 @@ the video has ended, a line with what is known then.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import MMLogger
+
+from tmt_vis.files import DISK_IS_FULL, file_name, replacing
+
 from .window_prediction import WindowPrediction
+from .windows import WindowPlan
 
 _FORMAT = 2
 
@@ -54,42 +60,67 @@ class PartialResults:
     """
 
     def __init__(self, folder: Path, *, name: str, key: str) -> None:
-        self.path = folder / f".{name}.{key[:16]}.partial.jsonl"
+        self.path = folder / f".{file_name(name)}.{key[:16]}.partial.jsonl"
         self._key = key
+        self._is_full = False  # the disk, as far as this file is concerned
 
     def exists(self) -> bool:
         """Tell whether an earlier run with this key left something."""
         return self.path.is_file()
 
-    def read(self) -> StoredRun:
-        """Read what is there; a line that was cut while it was written is dropped."""
+    def read(
+        self,
+        plan: WindowPlan,
+        *,
+        progress: Callable[[WindowPrediction], None] | None = None,
+    ) -> StoredRun:
+        """Read what is there, as far as it can be gone on with.
+
+        A line that was cut while it was written, and windows that do not follow each
+        other as ``plan`` says, are dropped with all that comes after them.
+
+        Args:
+            plan: The windows of the run.
+            progress: Called with each window.
+        """
         if not self.exists():
             return StoredRun()
         lines = self._whole_lines()
         if next(lines, None) != self._header():
             return StoredRun()
-        windows, end = [], None
+        windows: list[WindowPrediction] = []
         for line in lines:
             if "end" in line:
-                end = line["end"]
-            else:
-                windows.append(WindowPrediction.from_dict(line["window"]))
-        return StoredRun(tuple(windows), end)
+                return StoredRun(tuple(windows), line["end"])
+            try:
+                window = WindowPrediction.from_dict(line["window"])
+            except (KeyError, TypeError, ValueError):
+                break
+            if not _follows(window, windows, plan):
+                break
+            windows.append(window)
+            if progress is not None:
+                progress(window)
+        return StoredRun(tuple(windows))
 
     def begin(self, stored: StoredRun) -> None:
         """Start the file anew with the windows that stay."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(self.path.name + ".new")
-        with open(draft, "wb") as stream:
+        with (
+            self._on_full_disk(),
+            replacing(self.path) as draft,
+            open(draft, "wb") as stream,
+        ):
             stream.write(_line(self._header()))
             for window in stored.windows:
                 stream.write(_line({"window": window.to_dict()}))
             if stored.end is not None:
                 stream.write(_line({"end": stored.end}))
-        os.replace(draft, self.path)
 
     def append(self, window: WindowPrediction) -> None:
-        """Add a finished window; it is on the disk when this returns."""
+        """Add a finished window; it is on the disk when this returns.
+
+        On a full disk the run goes on without: its result may still fit.
+        """
         self._append({"window": window.to_dict()})
 
     def end(self, facts: Mapping[str, Any]) -> None:
@@ -101,21 +132,54 @@ class PartialResults:
         self.path.unlink(missing_ok=True)
 
     def _append(self, content: Mapping[str, Any]) -> None:
-        with open(self.path, "ab") as stream:
+        if self._is_full:
+            return
+        with self._on_full_disk(), open(self.path, "ab") as stream:
             stream.write(_line(content))
             stream.flush()
             os.fsync(stream.fileno())
+
+    @contextmanager
+    def _on_full_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in DISK_IS_FULL:
+                raise
+            self._is_full = True
+            MMLogger.get_current_instance().warning(
+                f"{self.path}: {error.strerror}; the run goes on, but its windows are "
+                "not kept from here on, so --resume will compute them again"
+            )
 
     def _whole_lines(self) -> Iterator[Mapping[str, Any]]:
         with open(self.path, "rb") as stream:
             for line in stream:
                 try:
-                    yield json.loads(line)
-                except ValueError:
+                    content = json.loads(line)
+                except (ValueError, RecursionError):
                     return  # computed again, like everything after it
+                if not isinstance(content, dict):
+                    return
+                yield content
 
     def _header(self) -> dict[str, Any]:
         return {"format": _FORMAT, "key": self._key}
+
+
+def _follows(
+    window: WindowPrediction, before: list[WindowPrediction], plan: WindowPlan
+) -> bool:
+    """Tell whether a window is the next one; the last of a video may end anywhere."""
+    start, stop = window.window.start, window.window.stop
+    regular = plan.length + len(before) * plan.stride
+    last = before[-1].window.stop if before else 0
+    follows_regular = not before or last == regular - plan.stride
+    return (
+        follows_regular
+        and last < stop <= regular
+        and start == max(0, stop - plan.length)
+    )
 
 
 def _line(content: Mapping[str, Any]) -> bytes:

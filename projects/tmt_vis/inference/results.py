@@ -102,6 +102,10 @@ class TrackSelection:
     max_iou: float | None = None
 
     def __post_init__(self) -> None:
+        if not 0 <= self.score_thr <= 1:
+            raise ValueError(
+                f"score_thr must be a score in [0, 1], got {self.score_thr}"
+            )
         if self.limit < 1 or not 0 <= (self.max_iou or 0) <= 1:
             raise ValueError(
                 "a selection needs limit >= 1 and max_iou in [0, 1] or None, got "

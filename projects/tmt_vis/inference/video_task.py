@@ -10,6 +10,7 @@ import numpy as np
 from tmt_vis.models import UnionVocabulary
 from tmt_vis.taxonomy import LabelSpace
 
+from .errors import InferenceError
 from .frame_sources import FrameSource
 from .free_vocabulary import speaking
 from .linking import LinkOptions, TrackLinker
@@ -48,6 +49,12 @@ class VideoTask:
     max_frames: int | None = None
     partial: PartialResults | None = None
 
+    def __post_init__(self) -> None:
+        if self.max_frames is not None and self.max_frames < 1:
+            raise InferenceError(
+                f"max_frames must be >= 1, or None for all, got {self.max_frames}"
+            )
+
     def run(
         self, *, resume: bool = False, progress: Progress | None = None
     ) -> VideoResult:
@@ -56,7 +63,7 @@ class VideoTask:
         Args:
             resume: Go on where the run that left ``partial`` ended.
             progress: Called with frames read and frames expected, after each frame and
-                each window of the run that goes on.
+                each stored window of the run that goes on.
 
         Returns:
             The result.
@@ -98,12 +105,11 @@ class VideoTask:
         if partial is None:
             yield from self._compute((), progress)
             return
-        stored = partial.read() if resume else StoredRun()
+        stored = StoredRun()
+        if resume:
+            stored = partial.read(self.engine.plan, progress=self._read_from(progress))
         partial.begin(stored)
-        for prediction in stored.windows:
-            yield prediction
-            if progress is not None:
-                progress(prediction.window.stop, self._expected_frames())
+        yield from stored.windows
         if stored.end is not None:
             self.source.truncated = stored.end["truncated"]
             return
@@ -111,6 +117,17 @@ class VideoTask:
             partial.append(prediction)
             yield prediction
         partial.end({"truncated": self.source.truncated})
+
+    def _read_from(
+        self, progress: Progress | None
+    ) -> Callable[[WindowPrediction], None]:
+        """Count the frames of stored windows: reading an hour of them takes a while."""
+
+        def count(prediction: WindowPrediction) -> None:
+            if progress is not None:
+                progress(prediction.window.stop, self._expected_frames())
+
+        return count
 
     def _compute(
         self, done: Sequence[WindowPrediction], progress: Progress | None

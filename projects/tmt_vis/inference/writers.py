@@ -24,6 +24,8 @@ from .frame_sources import FrameSource
 from .results import Track, VideoResult
 
 _MASK_INDEX = "tracks.json"
+_MASK_NAME = "{:05d}.png"
+_MASK_FORMAT = "tmt_vis.masks/1"
 _LEGEND_SHARE = 1 / 3  # of the height of a frame, at most
 _MAX_BYTE = 255
 
@@ -61,7 +63,8 @@ def write_masks(folder: Path, result: VideoResult) -> None:
     ``tracks.json`` gives name, score and colour of each id.
 
     Args:
-        folder: Holds ``00000.png`` and on. A folder of masks is replaced.
+        folder: Holds ``00000.png`` and on. A folder with nothing but masks that were
+            written here is replaced.
         result: Of the video.
 
     Raises:
@@ -70,7 +73,7 @@ def write_masks(folder: Path, result: VideoResult) -> None:
     check_mask_folder(folder)
     tracks = best_per_object(result.tracks)
     wide = max((track.id for track in tracks), default=0) > _MAX_BYTE
-    with replacing(folder) as draft:
+    with replacing(folder, is_ours=is_mask_folder) as draft:
         draft.mkdir()
         masks = _masks_per_frame(tracks, result)
         for number, shown in enumerate(masks):
@@ -81,9 +84,14 @@ def write_masks(folder: Path, result: VideoResult) -> None:
             image = Image.fromarray(index if wide else index.astype(np.uint8))
             if not wide:
                 image.putpalette(_palette())
-            image.save(draft / f"{number:05d}.png")
-        rows = [_mask_row(track) for track in tracks]
-        text = json.dumps({"video": result.name, "tracks": rows}, indent=1)
+            image.save(draft / _MASK_NAME.format(number))
+        content = {
+            "format": _MASK_FORMAT,
+            "video": result.name,
+            "num_frames": result.num_frames,
+            "tracks": [_mask_row(track) for track in tracks],
+        }
+        text = json.dumps(content, indent=1)
         (draft / _MASK_INDEX).write_text(text + "\n", encoding="utf-8")
 
 
@@ -91,13 +99,39 @@ def check_mask_folder(folder: Path) -> None:
     """Refuse a folder that may not be replaced by masks.
 
     Raises:
-        InferenceError: If it exists and holds something else than masks.
+        InferenceError: If it exists and holds anything else than masks.
     """
-    if folder.exists() and not (folder / _MASK_INDEX).is_file():
+    if folder.exists() and not is_mask_folder(folder):
         raise InferenceError(
-            f"{folder} exists and holds no masks of an earlier run, so it is not "
-            "replaced; choose another folder"
+            f"{folder} exists and does not hold masks of an earlier run only, so it is "
+            "not replaced; choose another folder"
         )
+
+
+def is_mask_folder(folder: Path) -> bool:
+    """Tell whether a folder is empty, or holds what :func:`write_masks` wrote, only."""
+    if not folder.is_dir():
+        return False
+    paths = list(folder.iterdir())
+    if not all(path.is_file() and not path.is_symlink() for path in paths):
+        return False
+    names = {path.name for path in paths}
+    if not names:
+        return True
+    try:
+        index = json.loads((folder / _MASK_INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    count = len(names) - 1
+    written = {_MASK_NAME.format(number) for number in range(count)}
+    # Up to version 0.4.2 the index had neither a format nor a number of frames.
+    own = {"format": _MASK_FORMAT, "num_frames": count}
+    return (
+        isinstance(index, dict)
+        and {"video", "tracks"} <= set(index) <= {"video", "tracks", *own}
+        and all(index.get(key, value) == value for key, value in own.items())
+        and names == {*written, _MASK_INDEX}
+    )
 
 
 def write_rendering(path: Path, result: VideoResult, source: FrameSource) -> None:

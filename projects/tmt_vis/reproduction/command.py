@@ -10,8 +10,8 @@ from mmengine.config import Config
 
 import tmt_vis
 from tmt_vis.checkpoints import fetch
-from tmt_vis.engine import write_atomically
 from tmt_vis.engine.launch import build_tester
+from tmt_vis.files import write_atomically
 
 from .comparison import Comparison, compare, format_comparisons, format_table
 from .official_test import ReproductionError, check_data, official_config, withheld

@@ -14,7 +14,7 @@ from tmt_vis.checkpoints import (
     matches,
     read_checkpoint,
 )
-from tmt_vis.engine import write_atomically
+from tmt_vis.files import write_atomically
 
 from .official_test import ReproductionError
 from .published import PublicFile, PublishedRow

@@ -10,9 +10,16 @@ from .palette import track_color
 from .plots import plot_ap, plot_losses, plot_taxonomy
 from .scalars import read_scalars, smooth
 from .thumbnails import thumbnail
-from .video_writer import write_video
+from .video_writer import (
+    VIDEO_SUFFIXES,
+    WrittenVideo,
+    is_video_name,
+    write_video,
+)
 
 __all__ = [
+    "VIDEO_SUFFIXES",
+    "WrittenVideo",
     "ClipVisualizationHook",
     "ComparedCategory",
     "CompiledDataset",
@@ -23,6 +30,7 @@ __all__ = [
     "draw_legend",
     "draw_tracks",
     "draw_video",
+    "is_video_name",
     "plot_ap",
     "plot_comparison",
     "plot_compilation",

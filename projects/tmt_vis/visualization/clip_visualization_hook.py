@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from tmt_vis.evaluation import distinct_tubes
+from tmt_vis.files import file_name
 from tmt_vis.structures import ClipDataSample
 
 from .draw import TrackLabel, draw_video
@@ -63,7 +64,7 @@ class ClipVisualizationHook(Hook):
                 "show=True opens windows for images; tracks are videos, so write them "
                 "with --show-dir DIR (test_out_dir) and play the mp4 files"
             )
-        if (max_videos is not None and max_videos < 1) or fps <= 0:
+        if (max_videos is not None and max_videos < 1) or not fps > 0:
             raise ValueError(
                 "drawing needs max_videos >= 1 or None and fps > 0, got "
                 f"{max_videos} and {fps}; draw=False draws nothing"
@@ -130,7 +131,7 @@ class ClipVisualizationHook(Hook):
                 continue
             self._drawn[sample.dataset] += 1
             # Official names of videos are folders or numbers; a nested one stays one.
-            name = str(sample.video_name).replace("/", "_")
+            name = file_name(str(sample.video_name))
             path = Path(runner.work_dir) / runner.timestamp / folder / sample.dataset
             frames = self._frames(clip, sample, spaces[sample.label_space].names)
             try:

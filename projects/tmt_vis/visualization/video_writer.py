@@ -1,47 +1,84 @@
-"""Rendered frames to mp4 and GIF. Frames are (H, W, 3) uint8 RGB."""
+"""Rendered frames to video files and GIF. Frames are (H, W, 3) uint8 RGB."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from tmt_vis.files import replacing
 
+from .video_encoders import CONTAINERS, encode, note_codec
+
+VIDEO_SUFFIXES = (*CONTAINERS, ".gif")
+# Names that promise a video or a picture, and that nothing here writes.
+_OTHER_SUFFIXES = (
+    *(".3gp", ".asf", ".divx", ".f4v", ".flv", ".h264", ".h265", ".hevc", ".m2ts"),
+    *(".m4v", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".wmv", ".y4m"),
+    *(".apng", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+)
 _GIF_SAMPLES = 8  # frames the common palette of a GIF is made from
+_GIF_LEAST_DELAY = 2  # hundredths of a second; browsers slow shorter ones down
 
 
-def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -> int:
-    """Write frames as mp4 or GIF, by the ending of the path.
+class WrittenVideo(NamedTuple):
+    """What a video file holds."""
+
+    num_frames: int
+    codec: str
+
+
+def is_video_name(path: str | Path) -> bool:
+    """Tell whether a path has the suffix of a video or picture, in any case."""
+    suffix = Path(path).suffix.lower()
+    return suffix in (*VIDEO_SUFFIXES, *_OTHER_SUFFIXES)
+
+
+def write_video(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    *,
+    fps: float,
+    times: Sequence[float] | None = None,
+) -> WrittenVideo:
+    """Write frames as a video or GIF, by the suffix of the path.
 
     Args:
-        path: ``*.mp4`` or ``*.gif``; its folder is made if needed.
+        path: One of :data:`VIDEO_SUFFIXES`, in any case; its folder is made if needed.
         frames: Images of one size.
         fps: Frames per second.
+        times: Seconds at which the frames are shown, for uneven rates; None means
+            evenly.
 
     Returns:
-        Number of frames written.
+        The number of frames written and their codec: H.264 with PyAV, else VP9.
 
     Raises:
-        ValueError: If the ending is another, there are no frames or sizes differ.
-        OSError: If OpenCV cannot encode the video, or the file is not complete. What
-            was at ``path`` then stays.
+        ValueError: If the suffix is another, ``fps`` is no rate, there are no frames or
+            sizes differ.
+        OSError: If the video cannot be encoded, or the file is not complete. What was
+            at ``path`` then stays.
     """
     path = Path(path)
-    writers: dict[str, Callable[..., int]] = {".mp4": _write_mp4, ".gif": _write_gif}
-    if path.suffix not in writers:
-        raise ValueError(f"path must end in {' or '.join(writers)}, got {path.name}")
-    if path.is_dir():
-        raise OSError(f"cannot write {path}: there is a folder of this name")
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise ValueError(
+            f"path must end in {', '.join(VIDEO_SUFFIXES)}, got {path.name}"
+        )
+    if not 0 < fps < float("inf"):
+        raise ValueError(f"fps must be a number > 0, got {fps}")
     with replacing(path) as draft:
-        count = writers[path.suffix](draft, _checked(frames), fps)
+        if path.suffix.lower() == ".gif":
+            count, codec = _write_gif(draft, _checked(frames), fps, times), "GIF"
+        else:
+            count, codec = encode(draft, _checked(frames), fps=fps, times=times)
         if not count:
             raise ValueError(f"no frames to write to {path}")
-    return count
+    note_codec(path, codec)
+    return WrittenVideo(count, codec)
 
 
-def _checked(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Pass frames on; refuse another size than that of the first."""
     shape = None
     for index, frame in enumerate(frames):
@@ -54,50 +91,12 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
         yield frame
 
 
-def _write_mp4(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
-    """Stream to MPEG-4 part 2, the one codec every OpenCV wheel can write."""
-    writer, count = None, 0
-    try:
-        for frame in frames:
-            even = _pad_to_even(frame)
-            if writer is None:
-                size = (even.shape[1], even.shape[0])
-                code = cv2.VideoWriter_fourcc(*"mp4v")
-                writer = cv2.VideoWriter(str(path), code, fps, size)
-                if not writer.isOpened():
-                    raise OSError(
-                        f"OpenCV cannot write {path}; is its folder writable, and is "
-                        "this an OpenCV with video support?"
-                    )
-            writer.write(cv2.cvtColor(even, cv2.COLOR_RGB2BGR))
-            count += 1
-    finally:
-        if writer is not None:
-            writer.release()
-    if count:
-        _check_complete(path, count)
-    return count
-
-
-def _check_complete(path: Path, count: int) -> None:
-    """Read the table of frames back: OpenCV is silent about a disk that is full."""
-    capture = cv2.VideoCapture(str(path))
-    found = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
-    capture.release()
-    if found != count:
-        raise OSError(
-            f"{count} frames were written to {path} and {found} are in the file; is "
-            "the disk full?"
-        )
-
-
-def _pad_to_even(frame: np.ndarray) -> np.ndarray:
-    """Repeat the last row or column: chroma has half resolution in every mp4."""
-    height, width = frame.shape[:2]
-    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-
-
-def _write_gif(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
+def _write_gif(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    times: Sequence[float] | None,
+) -> int:
     """Write all frames with one palette; a palette per frame makes colours flicker."""
     images = [Image.fromarray(frame) for frame in frames]
     if not images:
@@ -106,12 +105,24 @@ def _write_gif(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     indexed = [
         image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images
     ]
-    # GIF counts hundredths of a second, and browsers slow delays below 20 ms down.
-    delay = max(20, round(1000 / fps / 10) * 10)
     indexed[0].save(
-        path, save_all=True, append_images=indexed[1:], duration=delay, loop=0
+        path,
+        format="GIF",
+        save_all=True,
+        append_images=indexed[1:],
+        duration=_gif_delays(len(images), fps, times),
+        loop=0,
     )
     return len(images)
+
+
+def _gif_delays(count: int, fps: float, times: Sequence[float] | None) -> list[int]:
+    """Return milliseconds per frame: GIF counts hundredths, the sum stays right."""
+    if times is None:
+        times = [number / fps for number in range(count)]
+    shown = [*times, times[-1] + (times[-1] - times[-2] if count > 1 else 1 / fps)]
+    ticks = np.round(100 * (np.array(shown) - shown[0])).astype(int)
+    return (10 * np.maximum(np.diff(ticks), _GIF_LEAST_DELAY)).tolist()
 
 
 def _common_palette(images: Sequence[Image.Image]) -> Image.Image:

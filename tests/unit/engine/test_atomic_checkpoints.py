@@ -9,7 +9,7 @@ import torch
 from mmengine.runner import find_latest_checkpoint
 from toy_training import run_training, toy_config, with_validation
 
-from tmt_vis.engine import write_atomically
+from tmt_vis.files import write_atomically
 
 
 class FullDisk:

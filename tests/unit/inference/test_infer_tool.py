@@ -13,6 +13,8 @@ from helpers.tiny_inference import (
     write_video_file,
 )
 
+from tmt_vis.files import claimed
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
@@ -159,6 +161,36 @@ def test_errors_are_one_line(infer, tmp_path, capsys, words, message):
     folder = write_images(tmp_path / "clip", frames(1))
     assert infer(folder, *words) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_name_never_leaves_the_folder_of_the_outputs(infer, tmp_path):
+    """0.4.2 took `...mp4` for `..` and deleted the folder above that of the masks."""
+    video = write_video_file(tmp_path / "clip.avi", frames(2)).rename(
+        tmp_path / "...mp4"
+    )
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "tracks.json").write_text("[]")
+    (work / "precious").write_text("mine")
+    words = [video, "--out-masks", work / "masks", "--out-json", work / "tracks.json"]
+    assert infer(*words, "--overwrite") == 0
+    assert (work / "precious").read_text() == "mine"
+    assert sorted(p.name for p in work.iterdir()) == [
+        "masks",
+        "precious",
+        "tracks.json",
+    ]
+    assert [p.name for p in (work / "masks").iterdir()] == ["unnamed"]
+
+
+def test_a_second_run_with_one_output_is_refused(infer, tmp_path, capsys):
+    folder = write_images(tmp_path / "clip", frames(2))
+    out = tmp_path / "t.json"
+    with claimed(out):
+        assert infer(folder, "--out-json", out) == 1
+    assert "t.json is being written by process" in capsys.readouterr().err
+    assert infer(folder, "--out-json", out) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip", "t.json"]
 
 
 def test_output_on_top_of_the_input(infer, tmp_path, capsys):

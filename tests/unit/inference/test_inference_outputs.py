@@ -99,6 +99,12 @@ def test_overlapping_object_is_dropped():
         assert [t.id for t in tracks] == ids
 
 
+@pytest.mark.parametrize("score", [float("nan"), -0.1, 1.1, float("inf")])
+def test_impossible_score(score):
+    with pytest.raises(ValueError, match=r"score_thr must be a score in \[0, 1\]"):
+        _select(score_thr=score)
+
+
 @pytest.mark.parametrize("options", [dict(limit=0), dict(max_iou=1.5)])
 def test_impossible_selection(options):
     with pytest.raises(ValueError, match=r"limit >= 1 and max_iou in \[0, 1\]"):
@@ -169,9 +175,43 @@ def test_more_than_255_tracks(tmp_path):
 def test_foreign_folder_is_not_replaced_by_masks(tmp_path):
     (tmp_path / "clip").mkdir()
     (tmp_path / "clip" / "precious.jpg").write_bytes(b"holiday")
-    with pytest.raises(InferenceError, match="holds no masks of an earlier run"):
+    with pytest.raises(InferenceError, match="not hold masks of an earlier run only"):
         write_masks(tmp_path / "clip", _result())
     assert (tmp_path / "clip" / "precious.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("notes.txt", "mine"),
+        ("00007.png", "a frame of mine"),
+        ("00002.png/inside", "mine"),
+        ("tracks.json", "[]"),
+        ("tracks.json", '{"tracks": []}'),
+        ("tracks.json", '{"video": "clip", "tracks": [], "mine": 1}'),
+        ("tracks.json", "not JSON"),
+    ],
+)
+def test_masks_with_something_else_are_not_replaced(tmp_path, name, content):
+    folder = tmp_path / "clip"
+    write_masks(folder, _result())
+    path = folder / name
+    if path.parent.is_file():
+        path.parent.unlink()
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    with pytest.raises(InferenceError, match="masks of an earlier run only"):
+        write_masks(folder, _result())
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+def test_masks_of_version_0_4_2_are_replaced(tmp_path):
+    write_masks(tmp_path / "clip", _result())
+    index = tmp_path / "clip" / "tracks.json"
+    content = json.loads(index.read_text())
+    index.write_text(json.dumps({key: content[key] for key in ("video", "tracks")}))
+    write_masks(tmp_path / "clip", _result(tracks=[]))
 
 
 def test_masks_replace_older_masks_whole(tmp_path):
@@ -213,6 +253,12 @@ def test_failed_file_leaves_the_old_one(tmp_path):
 
 def test_each_video_has_its_own_names(tmp_path):
     plan = OutputPlan(video=tmp_path / "v", masks=tmp_path / "m")
+    odd = plan.per_video(["..", "", ".", "x/../../y", "A", "a"])
+    assert all(o.masks.resolve().parent == (tmp_path / "m").resolve() for o in odd)
+    assert [o.video.name for o in odd] == [
+        *("unnamed.mp4", "unnamed-2.mp4", "unnamed-3.mp4"),
+        *("x_.._.._y.mp4", "A.mp4", "a-2.mp4"),
+    ]
     outputs = plan.per_video(["a", "b", "a", "a-2"])
     assert [o.video.name for o in outputs] == ["a.mp4", "b.mp4", "a-2.mp4", "a-2-2.mp4"]
     assert [o.masks.name for o in outputs] == ["a", "b", "a-2", "a-2-2"]
@@ -221,6 +267,18 @@ def test_each_video_has_its_own_names(tmp_path):
     )
     with pytest.raises(InferenceError, match="cannot hold 2 videos; give a folder"):
         OutputPlan(video=tmp_path / "x.mp4").per_video(["a", "b"])
+    for name in ("x.MP4", "x.webm", "x.mov", "x.Avi", "x.mkv", "x.GIF"):
+        (outs,) = OutputPlan(video=tmp_path / name).per_video(["a"])
+        assert outs.video == tmp_path / name
+    for name in ("x.wmv", "x.WEBP", "x.m4v", "x.png"):
+        with pytest.raises(InferenceError, match=r"writes .mp4, .*, or name a folder"):
+            OutputPlan(video=tmp_path / name)
+    (tmp_path / "odd.mp4").mkdir()
+    with pytest.raises(InferenceError, match="is a folder with the name of a video"):
+        OutputPlan(video=tmp_path / "odd.mp4")
+    assert OutputPlan(video=tmp_path / "run.v2").per_video(["a"])[0].video == (
+        tmp_path / "run.v2" / "a.mp4"
+    )
     with pytest.raises(InferenceError, match=r"must end in .json, got"):
         OutputPlan(json=tmp_path / "tracks.txt")
 
@@ -251,7 +309,9 @@ def test_taken_paths(tmp_path):
     with pytest.raises(InferenceError, match="v.mp4 is an input"):
         outputs.check([tmp_path / "m" / ".." / "v.mp4"], replace=True)
     masks.mkdir(parents=True)
-    with pytest.raises(InferenceError, match="holds no masks"):
+    outputs.check([], replace=True)
+    (masks / "tracks.json").write_text("[]")
+    with pytest.raises(InferenceError, match="clip exists and does not hold masks"):
         outputs.check([], replace=True)
     with pytest.raises(InferenceError, match="exists"):
-        check_free(masks, replace=False)
+        check_free(masks, [], replace=False)

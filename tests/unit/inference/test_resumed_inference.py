@@ -1,8 +1,10 @@
 """A resumed run goes on where it was interrupted and equals an unbroken one."""
 
 import copy
+import json
 
 import pytest
+from helpers.full_disk import full_disk
 from helpers.tiny_inference import (
     WatchedFrames,
     frames,
@@ -99,6 +101,74 @@ def test_line_cut_by_a_crash_is_computed_again(find, unbroken, request_, tmp_pat
     content = path.read_bytes()
     assert content.count(b"\n") == 4  # the header and three windows
     path.write_bytes(content[:-40])
+    assert _facts(find(frames(LENGTH), resume=True, **request_)) == unbroken
+
+
+def _windows_swapped(lines):
+    lines[2], lines[3] = lines[3], lines[2]
+
+
+def _window_twice(lines):
+    lines.insert(2, lines[1])
+
+
+def _window_missing(lines):
+    del lines[2]
+
+
+def _window_of_another_plan(lines):
+    lines[2] = lines[2].replace(b'"stop":12', b'"stop":11')
+
+
+def _negative_start(lines):
+    lines[1] = lines[1].replace(b'"start":0', b'"start":-9')
+
+
+def _no_window(lines):
+    lines[2] = b'{"window":{}}\n'
+
+
+def _list(lines):
+    lines[2] = b"[1]\n"
+
+
+def _spoilt_mask(lines):
+    content = json.loads(lines[2])
+    content["window"]["sizes"][0] = [1, 2]
+    lines[2] = json.dumps(content).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "num_again"),
+    [
+        (_windows_swapped, 19),
+        (_window_twice, 19),
+        (_window_missing, 19),
+        (_window_of_another_plan, 19),
+        (_negative_start, 19),
+        (_no_window, 19),
+        (_list, 19),
+        (_spoilt_mask, 19),
+    ],
+)
+def test_windows_that_do_not_fit_are_computed_again(
+    find, unbroken, request_, tmp_path, spoil, num_again
+):
+    """Two runs on one file of 0.4.2 left such windows, and --resume never worked."""
+    _interrupt(find, request_, 18)
+    (path,) = tmp_path.glob(".video.*.partial.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 4
+    spoil(lines)
+    path.write_bytes(b"".join(lines))
+    source = WatchedFrames(frames(LENGTH))
+    assert _facts(find(source, resume=True, **request_)) == unbroken
+    assert source.num_read == num_again
+
+
+def test_a_full_disk_costs_the_resuming_only(find, unbroken, request_, tmp_path):
+    with full_disk(3000):
+        assert _facts(find(frames(LENGTH), **request_)) == unbroken
     assert _facts(find(frames(LENGTH), resume=True, **request_)) == unbroken
 
 

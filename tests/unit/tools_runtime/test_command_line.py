@@ -11,7 +11,6 @@ from tmt_vis.command_line import (
     ToolParser,
     describe_error,
     integer,
-    one_line,
     real,
     tool,
 )
@@ -122,5 +121,4 @@ def test_a_closed_pipe_is_no_error(tmp_path, monkeypatch):
 
 
 def test_text_for_a_terminal():
-    assert one_line("a\r\nFAKE: AP 99\x9b2J") == "a FAKE: AP 99\\x9b2J"
     assert describe_error(ValueError("ü 猫")) == "ü 猫"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tmt_vis.annotations import AnnotationFile
-from tmt_vis.engine.atomic_files import write_atomically
+from tmt_vis.files import write_atomically
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 from tmt_vis.taxonomy.names import normalise_name
 
