@@ -17,7 +17,7 @@ from .entries import InstanceEntry, VideoEntry
 from .errors import AnnotationError
 from .frames import annotated_frames, is_absent, segmentations_of
 from .reading import read_annotations
-from .values import read_flag, read_id, read_size, shorten
+from .values import read_flag, read_id, read_size, shorten, with_slashes
 from .video_categories import VideoCategories, file_label_space, match_file_categories
 
 
@@ -301,7 +301,7 @@ class AnnotationFile:
         if name is not None and type(name) not in (str, int):
             problem = f"name must be a text, got {shorten(name)}"
             raise self._error(label, problem, "correct it")
-        folder = names[0].rpartition("/")[0] if names else ""
+        folder = with_slashes(names[0]).rpartition("/")[0] if names else ""
         return str(name or folder or raw["id"])
 
     def _checked(self, label: str, read: Callable[..., Any], *args: Any) -> Any:

@@ -64,6 +64,11 @@ def read_size(entry: Mapping[str, Any], key: str) -> int:
     return value
 
 
+def with_slashes(file_name: str) -> str:
+    """Spell a file name that may come from Windows with slashes."""
+    return file_name.replace("\\", "/")
+
+
 def shorten(value: Any) -> str:
     """Show a value of a file in a message: short, and on one line."""
     if type(value) is int and abs(value) > _MAX_ID:

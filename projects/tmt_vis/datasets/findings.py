@@ -35,7 +35,7 @@ class Findings:
             places.append(where)
 
     def lines(self) -> list[str]:
-        """Return the findings as text: a line per kind, its examples under it."""
+        """Return the findings as text, safe to print: kinds, examples under each."""
         lines = []
         for kind, count in self.counts.items():
             lines.append(f"{printable(kind)}: {count}")

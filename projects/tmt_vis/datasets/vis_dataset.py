@@ -17,6 +17,7 @@ from .annotation_index import AnnotationIndex, VideoInfo
 from .clip_index import ClipIndex, derive_seed
 from .clip_sampling import ClipSampler
 from .errors import AnnotationError, ClipFetchError, ClipRejectedError, FrameError
+from .frame_files import locate_frame
 from .global_random import seeded
 from .pipeline import build_pipeline
 
@@ -225,7 +226,7 @@ class VISDataset(Dataset):
             clip_seed=seed,
             num_refetch=num_refetch,
             frame_ids=frame_ids,
-            img_path=[osp.join(self.image_root, r.file_name) for r in records],
+            img_path=[locate_frame(self.image_root, r.file_name) for r in records],
             instances=[r.instances for r in records],
         )
         with seeded(seed):
@@ -245,13 +246,22 @@ class VISDataset(Dataset):
             self._log_summary(len(rows) - len(usable))
             rows = rows if self.keep_empty else usable
         if not len(rows):
-            raise AnnotationError(
-                file=self.ann_file,
-                entry="videos",
-                problem="no video is left to sample",
-                remedy="check that annotations is not null, or set test_mode",
-            )
+            raise self._nothing_left()
         return rows
+
+    def _nothing_left(self) -> AnnotationError:
+        problem = "no video is left to sample"
+        remedy = "check that annotations is not null, or set test_mode"
+        ignored = self.index.counts["ignored"]
+        if ignored:
+            problem += f": all {ignored} objects are crowd regions (iscrowd or ignore)"
+            remedy = (
+                "some tools write iscrowd 1 for every mask that is not a polygon: set "
+                "it to 0, or convert the export again (tools/convert_dataset.py coco)"
+            )
+        return AnnotationError(
+            file=self.ann_file, entry="videos", problem=problem, remedy=remedy
+        )
 
     def _usable_rows(self) -> np.ndarray:
         rows = self.index.rows_with_instances()

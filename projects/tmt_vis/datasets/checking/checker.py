@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tmt_vis.annotations import file_label_space, read_annotations
+from tmt_vis.annotations import file_label_space, read_annotations, read_flag
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 
 from ..errors import AnnotationError
@@ -66,6 +66,7 @@ def check_dataset(
     """
     path = str(ann_file)
     tables = read_annotations(path, keep_boxes=True)
+    _refuse_images(tables, path)
     space = label_space or own_label_space(tables, path)
     report = CheckReport(space, DatasetStatistics(space))
     frames = None
@@ -84,7 +85,29 @@ def check_dataset(
         if frames is not None:
             frames.check(part.video)
         on_video(part)
+    table = report.statistics
+    if table.crowd and not table.instances:
+        report.errors.add(
+            "all objects are crowd regions, which are never trained on (some tools "
+            "write iscrowd 1 for every mask that is not a polygon)",
+            f"{path}: {table.crowd}",
+        )
     return report
+
+
+def _refuse_images(tables: dict[str, Any], path: str) -> None:
+    """Name the files that are of images, instead of missing each of their keys."""
+    videos = tables.get("videos")
+    rows = videos if isinstance(videos, list) else []
+    has_files = any(isinstance(row, dict) and "file_names" in row for row in rows)
+    if isinstance(tables.get("images"), list) and not has_files:
+        raise AnnotationError(
+            file=path,
+            entry="images",
+            problem="is a COCO file of images, without file_names of videos",
+            remedy="with track ids (CocoVID), convert it with tools/convert_dataset.py "
+            "coco; images without them are read by ImageDataset, which is not checked",
+        )
 
 
 def own_label_space(tables: dict[str, Any], path: str) -> LabelSpace:
@@ -116,7 +139,7 @@ def _add_warnings(part: Part, warnings: Findings, ids: set[int]) -> None:
     }
     for entry in part.annotations:
         where = f"annotation id={entry['id']} ({name})"
-        if entry.get("iscrowd") or entry.get("ignore"):
+        if read_flag(entry, "iscrowd") or read_flag(entry, "ignore"):
             warnings.add("crowd region, never trained on", where)
         elif entry["id"] not in seen:
             warnings.add("object without a pixel in any frame", where)

@@ -1,21 +1,27 @@
 """What the reader does not look at, but people do: frame files and boxes."""
 
 import math
+import os.path as osp
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
+import cv2
+import numpy as np
+
 from tmt_vis.annotations import VideoEntry
+from tmt_vis.annotations.values import with_slashes
 
 from .. import segmentation
 from ..errors import FrameError
 from ..findings import Findings
-from ..frame_files import image_size
+from ..frame_files import ImageHeader, locate_frame, read_header
 from ..transforms import LoadClipFrames
 from .pieces import Part
 
 # Boxes are often made from polygons, and are wider or narrower by up to a pixel.
 _BOX_TOLERANCE = 1.0
+_DARK = 2**12  # 10- and 12-bit cameras that write 16-bit files stay below
 
 
 class FrameChecker:
@@ -26,7 +32,8 @@ class FrameChecker:
         decode: Decode every frame as training does, instead of reading headers; finds
             truncated files.
         errors: Takes missing and unreadable frames and other sizes.
-        warnings: Takes frames listed twice.
+        warnings: Takes frames listed twice, names that lead elsewhere, orientation
+            tags, files of several images, frames that are nearly black in 8 bits.
     """
 
     def __init__(
@@ -45,12 +52,22 @@ class FrameChecker:
                 self._warnings.add("frame listed twice in one video", name)
                 continue
             seen.add(name)
-            self._check_frame(self._root / name, video)
+            self._check_name(name, video)
+            self._check_frame(Path(locate_frame(self._root, name)), video)
+
+    def _check_name(self, name: str, video: VideoEntry) -> None:
+        where = f"{name} (video id={video.video_id})"
+        parts = with_slashes(name).split("/")
+        if osp.isabs(name) or PureWindowsPath(name).drive or ".." in parts:
+            self._warnings.add("file name that leaves the folder of the frames", where)
+        if "\\" in name:
+            self._warnings.add("backslash in a file name, taken as a slash", where)
 
     def _check_frame(self, path: Path, video: VideoEntry) -> None:
         expected = (video.height, video.width)
         try:
-            size = image_size(path)
+            header = read_header(path)
+            size = (header.height, header.width)
             if size == expected and self._load is not None:
                 self._load.transform(
                     dict(
@@ -60,15 +77,37 @@ class FrameChecker:
                     )
                 )
         except FrameError as error:
-            kind = "unreadable frame" if path.exists() else "missing frame"
-            self._errors.add(kind, str(error) if path.exists() else str(path))
+            kind = "unreadable frame" if osp.exists(path) else "missing frame"
+            self._errors.add(kind, str(error) if osp.exists(path) else str(path))
             return
         if size != expected:
+            turned = ", turned by its EXIF tag" if header.orientation > 4 else ""
             self._errors.add(
                 "frame of another size",
-                f"{path}: {size[0]}x{size[1]} (height x width), the annotation file "
-                f"says {expected[0]}x{expected[1]}",
+                f"{path}: {size[0]}x{size[1]} (height x width{turned}), the annotation "
+                f"file says {expected[0]}x{expected[1]}",
             )
+        self._note(path, header)
+
+    def _note(self, path: Path, header: ImageHeader) -> None:
+        """Tell what is accepted and may not be what the annotations were made for."""
+        if header.orientation != 1:
+            what = "frame with an EXIF orientation tag, turned as viewers turn it"
+            self._warnings.add(what, f"{path}: orientation {header.orientation}")
+        if header.num_images > 1:
+            what = "frame file of several images, of which the first is read"
+            self._warnings.add(what, f"{path}: {header.num_images} images")
+        if header.is_deep:
+            self._note_depth(path)
+
+    def _note_depth(self, path: Path) -> None:
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if image is None or image.dtype != np.uint16 or image.max() >= _DARK:
+            return
+        self._warnings.add(
+            "16-bit frame that is nearly black in 8 bits; scale its values to 65535",
+            f"{path}: values up to {image.max()}, read as {image.max() >> 8} of 255",
+        )
 
 
 def check_boxes(part: Part, warnings: Findings) -> None:

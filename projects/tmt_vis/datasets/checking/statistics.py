@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tmt_vis.printing import printable
 from tmt_vis.taxonomy import LabelSpace
 
 from .. import segmentation
@@ -61,6 +62,11 @@ class DatasetStatistics:
             self._table[slot]["masks"] += shown[source_id]
         for slot in set(slots.values()):
             self._table[slot]["videos"] += 1
+
+    @property
+    def instances(self) -> int:
+        """Objects counted so far."""
+        return len(self._areas)
 
     def summary(self) -> dict[str, Any]:
         """Return all numbers as plain JSON data.
@@ -142,15 +148,18 @@ def statistics_lines(summary: dict[str, Any], *, max_sizes: int = 5) -> list[str
     listed = ", ".join(f"{size} ({count})" for size, count in sizes[:max_sizes])
     more = f" and {len(sizes) - max_sizes} more" if len(sizes) > max_sizes else ""
     lines += ["", f"height x width (videos): {listed}{more}", ""]
-    width = max([len(c["name"]) for c in summary["categories"]] + [8]) + 2
+    categories = [
+        row | {"name": printable(row["name"])} for row in summary["categories"]
+    ]
+    width = max([len(c["name"]) for c in categories] + [8]) + 2
     lines.append(f"{'category':<{width}}{'videos':>8}{'objects':>9}{'masks':>9}")
-    for row in sorted(summary["categories"], key=lambda r: -r["objects"]):
+    for row in sorted(categories, key=lambda r: -r["objects"]):
         if row["objects"]:
             lines.append(
                 f"{row['name']:<{width}}{row['videos']:>8}{row['objects']:>9}"
                 f"{row['masks']:>9}"
             )
-    unused = [row["name"] for row in summary["categories"] if not row["objects"]]
+    unused = [row["name"] for row in categories if not row["objects"]]
     if unused:
         lines.append(f"without objects ({len(unused)}): {', '.join(unused)}")
     return lines

@@ -67,7 +67,7 @@ class LoadClipFrames(BaseTransform):
     def _read(self, path: str) -> np.ndarray:
         try:
             content = get(path, backend_args=self.backend_args)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
             raise FrameError(f"{path}: cannot be read ({error})") from error
         if not content:
             raise FrameError(f"{path}: file is empty; copy it again")
