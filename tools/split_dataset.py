@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tmt_vis.command_line import ToolParser, tool
+from tmt_vis.command_line import ToolParser, real, tool
 from tmt_vis.datasets.splitting import Split, SplitError, share_lines, split_annotations
 from tmt_vis.files import write_atomically
 
@@ -26,7 +26,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ToolParser(__doc__)
     add = parser.add_argument
     add("ann", type=Path, help="native annotation file with annotations")
-    add("--val-fraction", type=float, default=0.1, help="of videos (%(default)s)")
+    add(
+        "--val-fraction",
+        type=real(above=0, at_most=1),
+        default=0.1,
+        help="of videos, below 1 (%(default)s)",
+    )
     add("--seed", type=int, default=0, help="(%(default)s)")
     add("--out-train", type=Path, required=True, help="file of the videos kept")
     add("--out-val", type=Path, required=True, help="file of the videos held out")
@@ -50,7 +55,7 @@ def read(path: Path) -> Any:
     """Read the annotation file."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SplitError(f"{path} is not valid JSON ({error})") from error
 
 
@@ -62,6 +67,17 @@ def check_outputs(args: argparse.Namespace) -> None:
     for path in outputs:
         if path.exists() and not args.overwrite:
             raise SplitError(f"{path} exists; give another name, or --overwrite")
+
+
+def encoded(part: dict[str, Any]) -> bytes:
+    """Return the JSON of a part in UTF-8."""
+    try:
+        text = json.dumps(part, separators=(",", ":"), ensure_ascii=False)
+        return text.encode("utf-8")
+    except UnicodeEncodeError:  # half a character, which JSON can only write escaped
+        return json.dumps(part, separators=(",", ":")).encode("ascii")
+    except RecursionError as error:
+        raise SplitError("the file is nested too deeply") from error
 
 
 def split(args: argparse.Namespace) -> Split:
@@ -85,8 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_outputs(args)
     parts = split(args)
     for part, path in ((parts.train, args.out_train), (parts.val, args.out_val)):
-        text = json.dumps(part, separators=(",", ":"), ensure_ascii=False)
-        write_atomically(path, text.encode("utf-8"))
+        write_atomically(path, encoded(part))
     print("\n".join(share_lines(parts)))
     print(f"written: {args.out_train}, {args.out_val}")
 

@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from tmt_vis.annotations import read_flag
+from tmt_vis.annotations.burst import BURST_KEY
+from tmt_vis.annotations.values import shorten
+from tmt_vis.printing import printable
+
+from .frame_files import with_slashes
+
 
 class SplitError(ValueError):
     """A file cannot be split as asked."""
@@ -81,13 +88,18 @@ def split_annotations(
     videos, entries = data["videos"], data["annotations"]
     objects: dict[Any, Counter[int]] = {video["id"]: Counter() for video in videos}
     for entry in entries:
-        if entry.get("video_id") not in objects:
+        if type(entry.get("video_id")) is not int or entry["video_id"] not in objects:
             raise SplitError(
-                f"annotation id={entry.get('id')} belongs to video_id="
-                f"{entry.get('video_id')}, which is not in videos; see "
+                f"annotation id={entry['id']} belongs to video_id="
+                f"{shorten(entry.get('video_id'))}, which is not in videos; see "
                 "tools/check_dataset.py"
             )
-        if not entry.get("iscrowd"):
+        if type(entry.get("category_id")) is not int:
+            raise SplitError(
+                f"annotation id={entry['id']} needs an integer category_id, got "
+                f"{shorten(entry.get('category_id'))}; see tools/check_dataset.py"
+            )
+        if not _is_crowd(entry):
             objects[entry["video_id"]][entry["category_id"]] += 1
     groups: dict[str, list[Any]] = defaultdict(list)
     for video in videos:
@@ -212,9 +224,21 @@ def share_lines(split: Split) -> list[str]:
     return lines
 
 
-def _check(data: Mapping[str, Any], val_fraction: float) -> None:
+def _is_crowd(entry: Mapping[str, Any]) -> bool:
+    try:
+        return read_flag(entry, "iscrowd") or read_flag(entry, "ignore")
+    except ValueError as error:
+        raise SplitError(f"annotation id={entry['id']}: {error}; correct it") from error
+
+
+def _check(data: Any, val_fraction: float) -> None:
     if not 0 < val_fraction < 1:
         raise SplitError(f"val_fraction must be in (0, 1), got {val_fraction}")
+    if isinstance(data, Mapping) and BURST_KEY in data:
+        raise SplitError(
+            "is a file of BURST, which cannot be split (its own files are train, val "
+            "and test); files of the YouTube-VIS layout can"
+        )
     for key in ("videos", "categories", "annotations"):
         rows = data.get(key) if isinstance(data, Mapping) else None
         if not rows or not isinstance(rows, list):
@@ -225,7 +249,7 @@ def _check(data: Mapping[str, Any], val_fraction: float) -> None:
         bad = next((row for row in rows if not _has_id(row)), None)
         if bad is not None:
             raise SplitError(
-                f"{key!r} holds {str(bad)[:60]!r}, which has no integer id; see "
+                f"{key!r} holds {shorten(bad)}, which has no integer id; see "
                 "tools/check_dataset.py"
             )
     ids = Counter(video["id"] for video in data["videos"])
@@ -235,7 +259,7 @@ def _check(data: Mapping[str, Any], val_fraction: float) -> None:
 
 
 def _has_id(row: Any) -> bool:
-    return isinstance(row, Mapping) and isinstance(row.get("id"), int)
+    return isinstance(row, Mapping) and type(row.get("id")) is int
 
 
 def _group_of(video: Mapping[str, Any], field: str | None, prefix: str | None) -> str:
@@ -243,19 +267,21 @@ def _group_of(video: Mapping[str, Any], field: str | None, prefix: str | None) -
         if video.get(field) is None:
             raise SplitError(
                 f"video id={video['id']} has no {field!r} to group by; it has "
-                f"{sorted(video)}"
+                f"{sorted(map(str, video))}"
             )
         return f"{field}={video[field]}"
     if prefix is None:
         return f"id={video['id']}"
-    files = video.get("file_names") or [""]
-    name = str(video.get("name") or files[0].rpartition("/")[0] or video["id"])
+    files = video.get("file_names")
+    first = files[0] if isinstance(files, list) and files else ""
+    folder = with_slashes(first).rpartition("/")[0] if isinstance(first, str) else ""
+    name = str(video.get("name") or folder or video["id"])
     head, found, _ = name.rpartition(prefix)
     return head if found else name
 
 
 def _draw(seed: int, key: str) -> bytes:
-    return sha256(f"{seed}\n{key}".encode()).digest()
+    return sha256(f"{seed}\n{key}".encode(errors="surrogatepass")).digest()
 
 
 def _shares(
@@ -271,7 +297,7 @@ def _shares(
         counts[part].update(found)
     return tuple(
         CategoryShare(
-            str(row.get("name", row["id"])),
+            printable(row.get("name", row["id"])),
             *(part[row["id"]] for part in videos),
             *(part[row["id"]] for part in counts),
         )

@@ -144,6 +144,17 @@ def test_crowd_regions_are_no_objects():
         ({}, dict(group_field="city"), "no 'city' to group by; it has .*ytid"),
         ({}, dict(group_prefix="_", group_field="ytid"), "not by both"),
         ({}, dict(val_fraction=0.01), "leaves one part empty"),
+        (dict(annotations=[dict(id=1, video_id=2)]), {}, "integer category_id, got N"),
+        (dict(annotations=[dict(id=1, video_id=[2])]), {}, r"video_id=\[2\], which is"),
+        (dict(sequences=[], videos=None), {}, "file of BURST, which cannot be split"),
+        *(
+            (
+                dict(annotations=[dict(id=1, video_id=2, category_id=1, iscrowd=flag)]),
+                {},
+                "annotation id=1: iscrowd must be 0, 1, true, false or null",
+            )
+            for flag in ("0", "false", [0, 0])
+        ),
     ],
 )
 def test_what_cannot_be_split_is_refused(change, options, message):
@@ -169,3 +180,32 @@ def test_the_tool_writes_both_parts(tmp_path, load_tool, capsys):
     (tmp_path / "train.json").write_text("{")
     assert tool.main([*args, "--out-val", str(val), "--overwrite"]) == 1
     assert "not valid JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("[" * 100_000, "is not valid JSON"),
+        (f'{{"videos": [{{"id": {"9" * 5000}}}]}}', "is not valid JSON"),
+    ],
+)
+def test_files_that_break_the_parser_are_one_line(
+    tmp_path, load_tool, capsys, text, message
+):
+    (tmp_path / "a.json").write_text(text)
+    outputs = ["--out-train", str(tmp_path / "b"), "--out-val", str(tmp_path / "c")]
+    assert load_tool("split_dataset").main([str(tmp_path / "a.json"), *outputs]) == 1
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 1 and error[0].startswith("error: ") and message in error[0]
+
+
+def test_half_a_character_is_kept(tmp_path, load_tool):
+    data = a_file([(1,), (2,)])
+    data["categories"][0]["name"] = "\ud83d"
+    data["videos"][0]["name"] = "bär"
+    outputs = [tmp_path / "train", tmp_path / "val"]
+    words = [write_json(tmp_path, data), "--val-fraction", "0.5"]
+    words += ["--out-train", str(outputs[0]), "--out-val", str(outputs[1])]
+    assert load_tool("split_dataset").main(words) == 0
+    parts = [json.loads(path.read_text()) for path in outputs]
+    assert [part["categories"] for part in parts] == [data["categories"]] * 2
