@@ -13,13 +13,14 @@ have the same ids. What every format needs: convert_dataset.py FORMAT --help.
 
 import argparse
 import inspect
+import shlex
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.datasets.converters import (
+    FRAME_ORDERS,
     Source,
     Written,
     allowed_name,
@@ -30,6 +31,7 @@ from tmt_vis.datasets.converters import (
     write_native,
 )
 from tmt_vis.datasets.errors import ConversionError
+from tmt_vis.printing import printable
 from tmt_vis.progress import progress_bar
 from tmt_vis.taxonomy import LabelSpace
 
@@ -65,15 +67,49 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         one.add_argument(
             "--overwrite", action="store_true", help="replace files of earlier runs"
         )
-        if name == "masks":
-            one.add_argument("--category", metavar="NAME", help="of all objects")
-            one.add_argument(
-                "--category-map",
-                type=Path,
-                metavar="JSON",
-                help='{"VIDEO": {"1": "dog"}}, or {"1": "dog"} for all videos',
-            )
+        add_own_options(name, one)
     return parser.parse_args(argv)
+
+
+def add_own_options(name: str, parser: argparse.ArgumentParser) -> None:
+    """Add the options that only one format has."""
+    add = parser.add_argument
+    if name == "coco":
+        add(
+            "--crowd",
+            action="store_true",
+            help="iscrowd of annotations with a track id means a crowd region; "
+            "without: they are objects",
+        )
+    elif name == "cvat":
+        add(
+            "--frame-order",
+            choices=FRAME_ORDERS,
+            help="how CVAT sorted the images of a task, where both orders differ",
+        )
+    elif name == "labelme":
+        add(
+            "--link",
+            choices=["iou"],
+            help="follow shapes without a group id by their overlap",
+        )
+    elif name == "masks":
+        add("--category", metavar="NAME", help="of all objects")
+        add(
+            "--category-map",
+            type=Path,
+            metavar="JSON",
+            help='{"VIDEO": {"1": "dog"}}, {"1": "dog"} for all videos, or the '
+            "meta.json of YouTube-VOS",
+        )
+        add(
+            "--mots-classes",
+            nargs="+",
+            metavar="NAME",
+            help="values are those of MOTS: 1000 * class + number; names of the "
+            "classes 1, 2, ...",
+        )
+        add("--binary", action="store_true", help="what is not 0 is one object")
 
 
 def check_outputs(args: argparse.Namespace) -> None:
@@ -97,9 +133,8 @@ def open_source(args: argparse.Namespace) -> Source:
     if not args.src.exists():
         raise ConversionError(f"{args.src} does not exist")
     opener = FORMATS[args.format][0]
-    if args.format == "masks":
-        opener = partial(opener, category=args.category, category_map=args.category_map)
-    return opener(args.src, images=args.images)
+    names = set(inspect.signature(opener).parameters) - {"src"}
+    return opener(args.src, **{name: getattr(args, name) for name in names})
 
 
 def convert(args: argparse.Namespace) -> tuple[Source, Written]:
@@ -122,16 +157,16 @@ def describe(args: argparse.Namespace, source: Source, result: Written) -> list[
     """Say what was written, what was skipped, and how to use it."""
     space = args.label_space or result.label_space_file
     lines = [
-        f"{args.out}: {result.videos} videos, {result.frames} frames, "
+        f"{printable(args.out)}: {result.videos} videos, {result.frames} frames, "
         f"{result.instances} objects, {result.masks} masks",
         f"label space {result.label_space.name!r}, {len(result.label_space)} "
         f"categories: {space}",
     ]
     if source.findings.counts:
         lines += ["on the way:", *(f"  {line}" for line in source.findings.lines())]
-    check = f"python tools/check_dataset.py --ann {args.out}"
-    check += f" --img-prefix {source.image_root} --label-space {space}"
-    return [*lines, "look at it:", f"  {check} --sheet sheet.html"]
+    words = ["python", "tools/check_dataset.py", "--ann", args.out, "--img-prefix"]
+    words += [source.image_root, "--label-space", space, "--sheet", "sheet.html"]
+    return [*lines, "look at it:", f"  {shlex.join(map(str, words))}"]
 
 
 @tool

@@ -7,7 +7,20 @@ import cv2
 import numpy as np
 import pytest
 from helpers import foreign_annotations as foreign
-from PIL import Image
+from helpers.labelled_clips import (
+    BOX,
+    TRIANGLE,
+    H,
+    W,
+    coco,
+    convert,
+    cvat_track,
+    index,
+    labelme,
+    masks_of,
+    one_video,
+    shape,
+)
 from pycocotools import mask as coco_mask
 
 from tmt_vis.datasets import VISDataset
@@ -23,8 +36,6 @@ from tmt_vis.datasets.converters.cvat_xml import CvatShape
 from tmt_vis.datasets.errors import ConversionError
 from tmt_vis.evaluation import load_annotations
 from tmt_vis.taxonomy import LabelSpace
-
-H, W = 20, 30
 
 
 def blob(rng: np.random.Generator) -> np.ndarray:
@@ -68,11 +79,6 @@ def native(tmp_path_factory):
             )
     data = dict(videos=videos, categories=categories, annotations=annotations)
     return root, data
-
-
-def convert(source, out: Path, **options) -> dict:
-    write_native(source, out, name="ranch", **options)
-    return json.loads(out.read_text())
 
 
 @pytest.mark.parametrize("tool", ["cvat", "labelme", "coco"])
@@ -180,30 +186,6 @@ def test_boxes_turn_the_short_way_round():
     assert between.values[4] % 360 == 0
 
 
-def one_video(tmp_path: Path, tracks: str, *, frames: int = 3, meta: str = "") -> Path:
-    for t in range(frames):
-        (tmp_path / "images").mkdir(exist_ok=True)
-        path = tmp_path / "images" / f"frame_{t:06d}.png"
-        cv2.imwrite(str(path), np.zeros((H, W, 3), np.uint8))
-    text = foreign.cvat_xml(
-        tracks, labels=["cow"], size=frames, shape=(H, W), meta=meta
-    )
-    (tmp_path / "annotations.xml").write_text(text)
-    return tmp_path / "annotations.xml"
-
-
-def cvat_track(*shapes: str) -> str:
-    return f'<track id="3" label="cow">{"".join(shapes)}</track>'
-
-
-def masks_of(content: dict, annotation: int = 0) -> list[np.ndarray | None]:
-    items = content["annotations"][annotation]["segmentations"]
-    return [None if item is None else foreign.decode(item) for item in items]
-
-
-BOX = '<box frame="{}" outside="{}" xtl="{}" ytl="2" xbr="{}" ybr="6"/>'
-
-
 def test_cvat_boxes_become_rectangles_and_are_counted(tmp_path):
     # Frame numbers of a task that takes every fifth frame from the tenth on.
     meta = "<start_frame>10</start_frame><frame_filter>step=5</frame_filter>"
@@ -279,7 +261,7 @@ def test_broken_cvat_files_are_refused(tmp_path, tracks, meta, message):
     "change, message",
     [
         (("<size>3", "<size>4"), "has 4 frames but .*images holds 3"),
-        (("<width>30", "<width>31"), "annotated at 20x31 .*is 20x30"),
+        (("<width>30", "<width>31"), "labelled at 20x31 .*is 20x30"),
         (("<meta>", "<meta><project/>"), "export its tasks one by one"),
         (("meta>", "head>"), "has no <meta>"),
     ],
@@ -306,21 +288,6 @@ def test_missing_frames_say_how_to_extract_them(tmp_path):
 
 
 # ---------------------------------------------------------------- LabelMe
-
-
-def labelme(tmp_path: Path, *shapes: dict, **fields) -> Path:
-    folder = tmp_path / "clip"
-    folder.mkdir(exist_ok=True)
-    for t in (0, 1):
-        image = np.zeros((H, W, 3), np.uint8)
-        cv2.imwrite(str(folder / f"{t}.png"), image)
-    content = dict(imagePath="0.png", imageHeight=H, imageWidth=W, shapes=list(shapes))
-    (folder / "0.json").write_text(json.dumps(content | fields))
-    return tmp_path
-
-
-def shape(kind: str | None, points: list, *, group_id=1, label="hen") -> dict:
-    return dict(shape_type=kind, points=points, group_id=group_id, label=label)
 
 
 def test_labelme_shapes_of_one_group_are_united(tmp_path):
@@ -350,9 +317,6 @@ def test_labelme_shapes_of_one_group_are_united(tmp_path):
     }
 
 
-TRIANGLE = [[0, 0], [5, 0], [0, 5]]
-
-
 @pytest.mark.parametrize(
     "entry, fields, message",
     [
@@ -362,7 +326,7 @@ TRIANGLE = [[0, 0], [5, 0], [0, 5]]
         (shape("star", TRIANGLE), {}, "shape_type 'star' is not known"),
         (shape("mask", TRIANGLE) | dict(mask="!!"), {}, "broken mask image"),
         (shape("polygon", TRIANGLE), dict(imagePath="a.png"), None),
-        (shape("polygon", TRIANGLE), dict(imageWidth=31), "20x31.*frames are 20x30"),
+        (shape("polygon", TRIANGLE), dict(imageWidth=31), "20x31.*0.png is 20x30"),
         ("text", {}, r"shapes\[0\]: 'label' must be a str"),
         (shape("polygon", TRIANGLE), dict(shapes=None), "'shapes' must be a list"),
     ],
@@ -391,25 +355,6 @@ def test_frames_of_two_sizes_are_refused(tmp_path):
 
 
 # ---------------------------------------------------------------- COCO
-
-
-def coco(tmp_path: Path, **changes) -> Path:
-    """One file per frame, below a folder per video, with polygons."""
-    for t in (9, 10):
-        (tmp_path / "clip").mkdir(exist_ok=True)
-        image = np.zeros((H, W, 3), np.uint8)
-        cv2.imwrite(str(tmp_path / "clip" / f"{t}.png"), image)
-        row = (
-            dict(id=5, image_id=t, category_id=3, track_id="a", bbox=[1, 2, 3, 4])
-            | changes
-        )
-        content = dict(
-            images=[dict(id=t, file_name=f"{t}.png")],
-            categories=[dict(id=3, name="hen")],
-            annotations=[{k: v for k, v in row.items() if v is not None}],
-        )
-        (tmp_path / "clip" / f"{t}.json").write_text(json.dumps(content))
-    return tmp_path
 
 
 def test_coco_boxes_without_masks_are_counted(tmp_path):
@@ -471,19 +416,6 @@ def test_coco_videos_are_named_by_the_file(tmp_path):
 # ---------------------------------------------------------------- index masks
 
 
-def index(tmp_path: Path, values: np.ndarray, mode: str = "P") -> dict:
-    for folder in ("Annotations/a", "JPEGImages/a"):
-        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-    for t in (0, 1):
-        image = np.zeros((H, W, 3), np.uint8)
-        cv2.imwrite(str(tmp_path / "JPEGImages" / "a" / f"{t}.jpg"), image)
-    image = Image.fromarray(values, mode=mode)
-    if mode == "P":
-        image.putpalette(foreign.PALETTE)
-    image.save(tmp_path / "Annotations" / "a" / "1.png")
-    return dict(src=tmp_path / "Annotations")
-
-
 def test_index_values_are_objects_but_0_and_255(tmp_path):
     values = np.zeros((H, W), np.uint8)
     values[:3, :4], values[5:7, :2], values[9:] = 3, 1, 255
@@ -520,7 +452,7 @@ def test_broken_index_masks_are_refused(tmp_path):
     options = index(tmp_path, np.zeros((H, W + 1), np.uint8)) | dict(category="x")
     refused("is 20x31 .*its frame is 20x30", **options)
     refused("no folder .*/a with its frames", **options | dict(images=tmp_path))
-    refused("either --category", src=options["src"])
+    refused("one of --category", src=options["src"])
     index(tmp_path, np.zeros((H, W, 3), np.uint8), mode="RGB")
     refused("values are object numbers, got RGB", **options)
     (tmp_path / "Annotations" / "a" / "1.png").write_bytes(b"no image")

@@ -1,6 +1,7 @@
 """From the files of labelling tools to the native format. No torch in this room."""
 
 from .coco_frames import open_coco_frames
+from .cvat_frames import FRAME_ORDERS
 from .cvat_video import open_cvat_video
 from .index_masks import open_index_masks
 from .label_space_json import allowed_name
@@ -9,6 +10,7 @@ from .source import Source, SourceTrack, SourceVideo
 from .writer import Written, write_native
 
 __all__ = [
+    "FRAME_ORDERS",
     "Source",
     "SourceTrack",
     "SourceVideo",

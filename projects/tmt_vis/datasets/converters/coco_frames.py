@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tmt_vis.structures import compress_segmentation
-
-from .. import segmentation
 from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import natural_key
-from . import shapes
+from ..frame_files import locate_frame, natural_text_key, with_slashes
+from .coco_objects import tracks_of
 from .json_input import field as json_field
-from .json_input import read_object
-from .source import Source, SourceTrack, SourceVideo, frame_size, relative_names
+from .json_input import identity, optional_size, read_object
+from .source import (
+    Source,
+    SourceVideo,
+    check_size,
+    frame_size,
+    relative_names,
+)
 
-TRACK_KEYS = ("track_id", "instance_id", "group_id")
 VIDEO_KEYS = ("video", "video_name", "video_id")
 ORDER_KEYS = ("frame_id", "frame_index", "frame")
 
@@ -28,12 +30,14 @@ class _Frame:
 
     path: Path
     order: int | None
-    size: tuple[int, int] | None
+    size: tuple[int | None, int | None]  # H, W as far as the entry says them
     where: str
     annotations: list[Mapping[str, Any]] = field(default_factory=list)
 
 
-def open_coco_frames(src: Path, *, images: Path | None = None) -> Source:
+def open_coco_frames(
+    src: Path, *, images: Path | None = None, crowd: bool = False
+) -> Source:
     """Open per-frame COCO annotations.
 
     The video of an image is, in this order: the entry of ``videos`` that its
@@ -43,9 +47,15 @@ def open_coco_frames(src: Path, *, images: Path | None = None) -> Source:
     name. The object is ``track_id``, ``instance_id`` or ``group_id``, of the annotation
     or of its ``attributes``.
 
+    An annotation with such an id is an object, also with ``iscrowd: 1``: CVAT and
+    Datumaro write that for every mask that is not a polygon. ``--crowd`` believes the
+    flag. An annotation with ``ignore: 1``, or with ``iscrowd: 1`` and no id, is a crowd
+    region.
+
     Args:
         src: A JSON file, or a folder of them.
         images: What ``file_name`` is relative to; default: the folder of ``src``.
+        crowd: ``iscrowd`` of annotations with an id means a crowd region.
 
     Raises:
         ConversionError: If a file breaks a rule; the message names it.
@@ -53,10 +63,10 @@ def open_coco_frames(src: Path, *, images: Path | None = None) -> Source:
     root = src if src.is_dir() else src.parent
     files = [src]
     if src.is_dir():
-        files = sorted(src.rglob("*.json"), key=lambda p: natural_key(Path(str(p))))
+        files = sorted(src.rglob("*.json"), key=lambda p: natural_text_key(str(p)))
     if not files:
         raise ConversionError(f"{src} holds no .json file")
-    reader = _Reader(root, images or root)
+    reader = _Reader(root, images or root, believe_crowd=crowd)
     for path in files:
         reader.read(path)
     findings = Findings()
@@ -72,90 +82,147 @@ def open_coco_frames(src: Path, *, images: Path | None = None) -> Source:
 class _Reader:
     """Sorts the entries of all files into videos and frames."""
 
-    def __init__(self, root: Path, image_root: Path) -> None:
+    def __init__(self, root: Path, image_root: Path, *, believe_crowd: bool) -> None:
         self._root = root
         self._image_root = image_root
+        self._believe_crowd = believe_crowd
         self.categories: dict[str, None] = {}  # an ordered set
         self.videos: dict[str, list[_Frame]] = defaultdict(list)
 
     def read(self, path: Path) -> None:
         """Take up one file."""
         content = read_object(path)
-        names = {}
-        for row in json_field(content, "categories", list, str(path)):
-            name = json_field(row, "name", str, f"{path}: categories")
-            names[json_field(row, "id", int, f"{path}: categories")] = name
+        names = self._names(content, path)
+        frames = self._frames(content, path)
+        for at, row in enumerate(json_field(content, "annotations", list, str(path))):
+            shown = row.get("id") if isinstance(row, Mapping) else None
+            where = f"{path}: annotations[{at}] (id {shown!r:.40})"
+            if not isinstance(row, Mapping):
+                raise ConversionError(f"{where}: must be an object, got {row!r:.40}")
+            image = identity(row.get("image_id"), "image_id", where)
+            if image not in frames:
+                raise ConversionError(
+                    f"{where}: image_id {image} is not among the images"
+                )
+            category = json_field(row, "category_id", int, where)
+            if category not in names:
+                raise ConversionError(
+                    f"{where}: category_id {category} is not among the categories "
+                    f"{sorted(names)}"
+                )
+            entry = {**row, "category": names[category], "where": where}
+            frames[image].annotations.append(entry)
+
+    def _names(self, content: Mapping[str, Any], path: Path) -> dict[int, str]:
+        names: dict[int, str] = {}
+        for at, row in enumerate(json_field(content, "categories", list, str(path))):
+            where = f"{path}: categories[{at}]"
+            name = json_field(row, "name", str, where)
+            if names.setdefault(json_field(row, "id", int, where), name) != name:
+                raise ConversionError(f"{where}: its id is used twice; renumber")
             self.categories.setdefault(name)
-        titles = {v.get("id"): str(v.get("name")) for v in content.get("videos") or ()}
+        return names
+
+    def _frames(self, content: Mapping[str, Any], path: Path) -> dict[str, _Frame]:
+        titles = _titles(content, path)
         images = json_field(content, "images", list, str(path))
-        frames = {}
-        for row in images:
-            where = f"{path}: image {row.get('id') if isinstance(row, dict) else row}"
-            video = self._video_of(row, titles, path, len(images), where)
-            frame = self._frame(row, video, where)
-            frames[row.get("id")] = frame
-            self.videos[video].append(frame)
-        for row in json_field(content, "annotations", list, str(path)):
-            where = f"{path}: annotation {row.get('id')}"
-            if row.get("image_id") not in frames:
-                raise ConversionError(
-                    f"{where}: image_id {row.get('image_id')} is not among the images"
-                )
-            if row.get("category_id") not in names:
-                raise ConversionError(
-                    f"{where}: category_id {row.get('category_id')} is not among the "
-                    f"categories {sorted(names)}"
-                )
-            entry = {**row, "category": names[row["category_id"]], "where": where}
-            frames[row["image_id"]].annotations.append(entry)
+        frames: dict[str, _Frame] = {}
+        for at, row in enumerate(images):
+            where = f"{path}: images[{at}]"
+            image = identity(json_field(row, "id", object, where), "id", where)
+            where += f" (id {image:.40})"
+            if image in frames:
+                raise ConversionError(f"{where}: its id is used twice; renumber")
+            name = json_field(row, "file_name", str, where)
+            if not (self._image_root / name).is_file():
+                name = with_slashes(name)
+            video = self._video_of(row, name, titles, path, len(images), where)
+            frames[image] = self._frame(row, name, video, where)
+            self.videos[video].append(frames[image])
+        return frames
 
     def _video_of(
         self,
         row: Mapping[str, Any],
-        titles: Mapping[Any, str],
+        file_name: str,
+        titles: Mapping[str, str],
         path: Path,
         num_images: int,
         where: str,
     ) -> str:
-        file_name = Path(json_field(row, "file_name", str, where))
-        if row.get("video_id") in titles:
-            return titles[row["video_id"]]
-        for key in VIDEO_KEYS:
-            if row.get(key) is not None:
-                return str(row[key])
-        if file_name.parent.name:
-            return file_name.parent.as_posix()
+        keys = [key for key in VIDEO_KEYS if row.get(key) is not None]
+        found = {key: identity(row[key], key, where) for key in keys}
+        if found.get("video_id") in titles:
+            return titles[found["video_id"]]
+        if found:
+            return found[keys[0]]
+        folder = Path(file_name).parent
+        if folder.name:
+            return folder.as_posix()
         place = path.with_suffix("") if num_images > 1 else path.parent
         if place == self._root:
             return place.resolve().name
         return place.relative_to(self._root).as_posix()
 
-    def _frame(self, row: Mapping[str, Any], video: str, where: str) -> _Frame:
-        orders = [row[key] for key in ORDER_KEYS if isinstance(row.get(key), int)]
-        sides = (row.get("height"), row.get("width"))
-        places = [
-            self._image_root / row["file_name"],
-            self._image_root / video / row["file_name"],
-        ]
-        found = [place for place in places if place.is_file()]
+    def _frame(
+        self, row: Mapping[str, Any], name: str, video: str, where: str
+    ) -> _Frame:
+        orders = [_order(row, key, where) for key in ORDER_KEYS if key in row]
+        size = [optional_size(row, key, where) for key in ("height", "width")]
+        roots = [self._image_root, self._image_root / video]
+        places = [Path(locate_frame(root, name)) for root in roots]
+        try:
+            found = [place for place in places if place.is_file()]
+        except ValueError as error:  # a NUL in the name
+            raise ConversionError(f"{where}: file_name: {error}") from error
         if not found:
             raise ConversionError(
                 f"{where}: neither {places[0]} nor {places[1]} exists; name the folder "
                 "of the frames with --images"
             )
-        size = sides if all(isinstance(side, int) for side in sides) else None
-        return _Frame(found[0], orders[0] if orders else None, size, where)
+        order = next((n for n in orders if n is not None), None)
+        return _Frame(found[0], order, (size[0], size[1]), where)
 
     def convert(self, findings: Findings) -> Iterator[SourceVideo]:
         """Yield the videos in natural order of their names."""
-        for name in sorted(self.videos, key=lambda text: natural_key(Path(text))):
+        for name in sorted(self.videos, key=natural_text_key):
             frames = _in_order(self.videos[name], name)
             paths = [frame.path for frame in frames]
-            declared = next((f.size for f in frames if f.size), None)
-            height, width = frame_size(paths, name, declared=declared)
             file_names = relative_names(paths, self._image_root)
-            tracks = _tracks(frames, height, width, findings)
+            height, width = frame_size(paths, name, findings=findings)
+            for frame in frames:
+                check_size(frame.size, (height, width), frame.path, frame.where)
+            tracks = tracks_of(
+                [frame.annotations for frame in frames],
+                (height, width),
+                believe_crowd=self._believe_crowd,
+                findings=findings,
+            )
             yield SourceVideo(name, height, width, file_names, tracks)
+
+
+def _titles(content: Mapping[str, Any], path: Path) -> dict[str, str]:
+    """Return the names of the entries of ``videos`` by id."""
+    titles = {}
+    rows = content.get("videos") or []
+    if not isinstance(rows, list):
+        raise ConversionError(f"{path}: 'videos' must be a list, got {rows!r:.60}")
+    for at, row in enumerate(rows):
+        where = f"{path}: videos[{at}]"
+        number = identity(json_field(row, "id", object, where), "id", where)
+        name = row.get("name") if row.get("name") is not None else row.get("file_name")
+        titles[number] = number if name is None else identity(name, "name", where)
+    return titles
+
+
+def _order(row: Mapping[str, Any], key: str, where: str) -> int | None:
+    """Return a frame number; a text of digits is one."""
+    value = row[key]
+    if value is None:
+        return None
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
+        return int(value)
+    return json_field(row, key, int, where)
 
 
 def _in_order(frames: list[_Frame], video: str) -> list[_Frame]:
@@ -168,76 +235,14 @@ def _in_order(frames: list[_Frame], video: str) -> list[_Frame]:
                 "frames of a video once"
             )
         return sorted(frames, key=lambda frame: frame.order)
+    if set(orders) != {None}:
+        lacking = next(frame for frame in frames if frame.order is None)
+        raise ConversionError(
+            f"{lacking.where}: has no frame number, other images of video {video!r} "
+            f"have one ({', '.join(ORDER_KEYS)}); number all of them or none"
+        )
     paths = [frame.path for frame in frames]
     if len(set(paths)) < len(paths):
         again = next(path for path in paths if paths.count(path) > 1)
         raise ConversionError(f"video {video!r}: {again} is listed twice")
-    return sorted(frames, key=lambda frame: natural_key(frame.path))
-
-
-def _track_id(annotation: Mapping[str, Any]) -> str:
-    attributes = annotation.get("attributes")
-    tables = [annotation, attributes if isinstance(attributes, Mapping) else {}]
-    for table in tables:
-        for key in TRACK_KEYS:
-            if table.get(key) is not None:
-                return str(table[key])
-    raise ConversionError(
-        f"{annotation['where']}: has no {', '.join(TRACK_KEYS)}, neither itself nor in "
-        "its attributes; give one object the same number in all frames of its video"
-    )
-
-
-def _tracks(
-    frames: list[_Frame], height: int, width: int, findings: Findings
-) -> list[SourceTrack]:
-    size = dict(height=height, width=width)
-    tracks: dict[str, SourceTrack] = {}
-    for t, frame in enumerate(frames):
-        for annotation in frame.annotations:
-            key = _track_id(annotation)
-            category = annotation["category"]
-            track = tracks.setdefault(key, SourceTrack(f"track {key}", category))
-            if track.category != category:
-                raise ConversionError(
-                    f"{annotation['where']}: track {key} is {category!r} here and "
-                    f"{track.category!r} before; an object has one category"
-                )
-            counts = _mask(annotation, size, findings)
-            if t in track.masks:
-                what = "annotations united with another of the same track and frame"
-                findings.add(what, annotation["where"])
-                counts = shapes.unite([track.masks[t], counts], **size)
-            track.masks[t] = counts
-            track.is_crowd |= bool(annotation.get("iscrowd", 0))
-    for key, track in tracks.items():
-        if track.is_crowd:
-            findings.add("crowd regions, kept as such", f"track {key}")
-    return list(tracks.values())
-
-
-def _mask(
-    annotation: Mapping[str, Any], size: dict[str, int], findings: Findings
-) -> bytes:
-    item, box, where = (annotation.get(k) for k in ("segmentation", "bbox", "where"))
-    if not item:
-        if not box:
-            raise ConversionError(f"{where}: has neither segmentation nor bbox")
-        return _box_mask(box, size, where, findings)
-    try:
-        counts = compress_segmentation(item, **size)
-        area = segmentation.checked_areas([counts], **size)[0]
-    except (ValueError, TypeError) as error:
-        raise ConversionError(f"{where}: broken segmentation: {error}") from error
-    if area < 0:
-        raise ConversionError(f"{where}: the run lengths do not fill the frame")
-    return counts
-
-
-def _box_mask(box: Any, size: dict[str, int], where: str, findings: Findings) -> bytes:
-    findings.add("boxes without a mask, made rectangles", where)
-    try:
-        x, y, w, h = map(float, box)
-        return shapes.fill_polygon(shapes.rectangle(x, y, x + w, y + h), **size)
-    except (TypeError, ValueError) as error:
-        raise ConversionError(f"{where}: broken bbox {box!r:.40}: {error}") from error
+    return sorted(frames, key=lambda frame: natural_text_key(str(frame.path)))

@@ -1,5 +1,7 @@
 """Read "CVAT for video 1.1": the XML as plain records, nothing interpreted yet."""
 
+import mmap
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,17 @@ from ..errors import ConversionError
 
 SHAPES = ("polygon", "mask", "box", "ellipse")
 SKIPPED = ("polyline", "points", "cuboid", "skeleton")
+VIDEO, IMAGES = "interpolation", "annotation"  # values of <mode>
+_GEOMETRY = {
+    "polygon": ("points",),
+    "mask": ("rle", "left", "top", "width", "height"),
+    "box": ("xtl", "ytl", "xbr", "ybr", "rotation"),
+    "ellipse": ("cx", "cy", "rx", "ry", "rotation"),
+}
+_PLAIN = (  # what CVAT writes about a shape besides its geometry
+    *("frame", "outside", "occluded", "keyframe", "z_order", "source", "label"),
+    *("id", "group_id", "score", "votes"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,9 @@ class CvatMeta:
         start: Number of the first frame.
         step: Distance between the numbers of two frames (CVAT's frame filter).
         shape: H, W in pixels of the labelled video, or None.
+        mode: ``VIDEO``: frames are called ``frame_000000``; ``IMAGES``: they have their
+            own names; or None.
+        is_dump: CVAT itself wrote the file.
     """
 
     labels: tuple[str, ...]
@@ -32,6 +48,8 @@ class CvatMeta:
     start: int
     step: int
     shape: tuple[int, int] | None
+    mode: str | None
+    is_dump: bool
 
 
 @dataclass(frozen=True)
@@ -43,8 +61,8 @@ class CvatShape:
         outside: The object has left; the shape is not shown.
         kind: One of ``SHAPES``.
         values: Numbers that move when a shape is interpolated: (n, 2) corners of a
-            polygon, (x0, y0, x1, y1, rotation) of a box, (cx, cy, rx, ry) of an
-            ellipse; empty for a mask.
+            polygon, (x0, y0, x1, y1, rotation) of a box, (cx, cy, rx, ry,
+            rotation) of an ellipse; empty for a mask.
         runs: Run lengths of a mask's crop in row order, background first.
         crop: left, top, width, height of a mask's crop.
     """
@@ -100,19 +118,33 @@ def read_tracks(path: Path) -> Iterator[CvatTrack]:
             element.clear()
 
 
+def lists_every_frame(path: Path) -> bool:
+    """Tell whether a file holds shapes that are no keyframes.
+
+    CVAT writes every frame in which a track is seen. Then a frame that is not listed
+    does not show the object; in a file of keyframes only it does.
+    """
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return re.search(rb"""\skeyframe\s*=\s*["']0["']""", content) is not None
+
+
 def _ends(path: Path) -> Iterator[Element]:
     """Yield elements as they close; entities and DTDs are refused."""
     try:
         with open(path, "rb") as file:
             for _, element in iterparse(file, events=("end",), forbid_dtd=True):
                 yield element
-    except ParseError as error:
+    except (ParseError, LookupError, ValueError) as error:
+        if isinstance(error, DefusedXmlException):  # a ValueError too
+            raise ConversionError(
+                f"{path}: declares a document type or entities, which CVAT never "
+                f"writes and which can exhaust memory ({type(error).__name__}); refused"
+            ) from error
+        # LookupError, ValueError: an encoding that is not known or not supported.
         raise ConversionError(f"{path}: is not valid XML ({error})") from error
-    except DefusedXmlException as error:
-        raise ConversionError(
-            f"{path}: declares a document type or entities, which CVAT never writes "
-            f"and which can exhaust memory ({type(error).__name__}); refused"
-        ) from error
     except OSError as error:
         raise ConversionError(f"{path}: cannot be read ({error})") from error
 
@@ -126,19 +158,27 @@ def _meta(meta: Element, path: Path) -> CvatMeta:
     found = [meta.find(name) for name in ("task", "job")]
     task = next((element for element in found if element is not None), meta)
     names = [label.findtext("name") for label in task.iterfind("labels/label")]
-    step = (task.findtext("frame_filter") or "").partition("step=")[2]
+    step = (task.findtext("frame_filter") or "").partition("step=")[2].split()
     size = task.findtext("size")
     sides = [meta.findtext(f".//original_size/{side}") for side in ("height", "width")]
     try:
-        return CvatMeta(
+        result = CvatMeta(
             labels=tuple(name for name in names if name),
             size=int(size) if size else None,
             start=int(task.findtext("start_frame") or 0),
-            step=int(step) if step else 1,
+            step=int(step[0]) if step else 1,
             shape=(int(sides[0]), int(sides[1])) if all(sides) else None,
+            mode=task.findtext("mode"),
+            is_dump=meta.find("dumped") is not None,
         )
     except ValueError as error:
         raise ConversionError(f"{path}: <meta>: {error}") from error
+    if result.step < 1 or not 0 <= result.start < 2**31:
+        raise ConversionError(
+            f"{path}: <meta>: needs a step >= 1 and a start_frame >= 0, got "
+            f"{result.step} and {result.start}"
+        )
+    return result
 
 
 def _track(track: Element, path: Path) -> CvatTrack:
@@ -170,16 +210,15 @@ def _numbers(table: Mapping[str, str], *keys: str) -> np.ndarray:
 
 def _shape(element: Element) -> CvatShape:
     table, kind = element.attrib, element.tag
+    _refuse_unknown(table, kind)
     head = (int(table["frame"]), table.get("outside") == "1", kind)
-    if kind == "box":
-        corners = _numbers(table, "xtl", "ytl", "xbr", "ybr")
-        return CvatShape(*head, np.append(corners, float(table.get("rotation", 0))))
-    if kind == "ellipse":
-        return CvatShape(*head, _numbers(table, "cx", "cy", "rx", "ry"))
+    if kind in ("box", "ellipse"):
+        names = _GEOMETRY[kind]
+        return CvatShape(*head, _numbers({"rotation": "0", **table}, *names))
     if kind == "mask":
         runs = tuple(int(run) for run in table["rle"].split(","))
-        crop = _numbers(table, "left", "top", "width", "height").astype(int).tolist()
-        if sum(runs) != crop[2] * crop[3] or min(runs) < 0:
+        crop = [int(v) for v in _numbers(table, "left", "top", "width", "height")]
+        if sum(runs) != crop[2] * crop[3] or min(*runs, *crop[2:]) < 0:
             raise ValueError(
                 f"runs must be >= 0 and fill width * height = {crop[2] * crop[3]}, "
                 f"they sum to {sum(runs)}"
@@ -190,3 +229,17 @@ def _shape(element: Element) -> CvatShape:
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise ValueError(f"points must be pairs 'x,y;x,y', got {table['points']:.60}")
     return CvatShape(*head, points)
+
+
+def _refuse_unknown(table: Mapping[str, str], kind: str) -> None:
+    """Refuse numbers that are not read: they may turn or bend the shape."""
+    for key in set(table) - {*_GEOMETRY[kind], *_PLAIN}:
+        try:
+            changes = float(table[key]) != 0
+        except ValueError:
+            changes = False  # a text says nothing about the geometry
+        if changes:
+            raise ValueError(
+                f"the attribute {key}={table[key]:.40} is not known and may change the "
+                "shape; remove it if it does not"
+            )

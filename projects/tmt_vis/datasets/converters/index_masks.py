@@ -1,6 +1,6 @@
 """Index PNGs as in DAVIS: the value of a pixel is the number of its object."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +8,11 @@ from PIL import Image
 
 from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import frames_of, natural_key
+from ..frame_files import frames_of, natural_text_key, orientation_of
 from . import shapes
-from .json_input import read_object
+from .index_categories import IndexCategories, MotsCategories
 from .source import Source, SourceTrack, SourceVideo, frame_size, relative_names
 
-IGNORED = 255
 _INDEX_MODES = ("P", "L", "1", "I", "I;16")
 
 
@@ -23,11 +22,16 @@ def open_index_masks(
     images: Path | None = None,
     category: str | None = None,
     category_map: Path | None = None,
+    mots_classes: Sequence[str] | None = None,
+    binary: bool = False,
 ) -> Source:
     """Open a folder with a folder of index PNGs per video.
 
     0 is background; 255 is ignored, i.e. belongs to nothing. A PNG belongs to the frame
     of the same name; frames without a PNG show no object.
+
+    ``--binary`` reads PNGs of one object per video: what is not 0 is the object.
+    ``--mots-classes`` reads those of MOTS: 1000 * class + number, 10000 is ignored.
 
     Args:
         src: ``Annotations/480p`` of DAVIS: ``src/VIDEO/00000.png``.
@@ -35,28 +39,38 @@ def open_index_masks(
             replaced by ``JPEGImages``.
         category: What all objects are.
         category_map: JSON, ``{"VIDEO": {"1": "dog"}}`` or ``{"1": "dog"}`` for all
-            videos.
+            videos, or the ``meta.json`` of YouTube-VOS.
+        mots_classes: Names of the classes 1, 2, ... of MOTS.
+        binary: What is not 0 is one object.
 
     Raises:
         ConversionError: If folders do not fit together; the message names them.
     """
-    if (category is None) == (category_map is None):
+    if (
+        sum(option is not None for option in (category, category_map, mots_classes))
+        != 1
+    ):
         raise ConversionError(
-            "index images name no categories: give either --category NAME for all "
-            "objects or --category-map FILE.json"
+            "index images name no categories: give one of --category NAME for all "
+            "objects, --category-map FILE.json and --mots-classes NAME ..."
         )
+    if binary and mots_classes is not None:
+        raise ConversionError("give --binary or --mots-classes, not both")
     images = images or _default_images(src)
     videos = [path for path in src.rglob("*") if path.is_dir() and _pngs(path)]
     if not videos:
         raise ConversionError(f"{src} holds no folder of .png files")
-    videos.sort(key=lambda path: natural_key(Path(str(path.relative_to(src)))))
-    lookup = _Categories(category, category_map)
+    videos.sort(key=lambda path: natural_text_key(str(path.relative_to(src))))
+    if mots_classes is not None:
+        lookup = MotsCategories(mots_classes)
+    else:
+        lookup = IndexCategories(category, category_map)
     findings = Findings()
     return Source(
         categories=lookup.names,
         image_root=images,
         num_videos=len(videos),
-        videos=(_video(v, src, images, lookup, findings) for v in videos),
+        videos=(_video(v, src, images, lookup, binary, findings) for v in videos),
         findings=findings,
     )
 
@@ -75,36 +89,13 @@ def _pngs(folder: Path) -> list[Path]:
     return [path for path in frames_of(folder) if path.suffix.lower() == ".png"]
 
 
-class _Categories:
-    """Category of an object of a video."""
-
-    def __init__(self, category: str | None, path: Path | None) -> None:
-        self._all = category
-        self._path = path
-        self._map = {} if path is None else read_object(path)
-        self.names = (category,) if category else tuple(sorted(self._listed()))
-
-    def of(self, video: str, value: int) -> str:
-        if self._all is not None:
-            return self._all
-        table = self._map.get(video, self._map)
-        name = table.get(str(value)) if isinstance(table, Mapping) else None
-        if not isinstance(name, str):
-            raise ConversionError(
-                f"{self._path}: says nothing about object {value} of video {video!r}; "
-                f'add {{"{video}": {{"{value}": "NAME"}}}}'
-            )
-        return name
-
-    def _listed(self) -> set[str]:
-        values = list(self._map.values())
-        tables = [table for table in values if isinstance(table, Mapping)]
-        values += [name for table in tables for name in table.values()]
-        return {name for name in values if isinstance(name, str)}
-
-
 def _video(
-    folder: Path, src: Path, images: Path, lookup: _Categories, findings: Findings
+    folder: Path,
+    src: Path,
+    images: Path,
+    lookup: IndexCategories | MotsCategories,
+    binary: bool,
+    findings: Findings,
 ) -> SourceVideo:
     name = folder.relative_to(src).as_posix()
     if not (images / name).is_dir():
@@ -113,50 +104,76 @@ def _video(
         )
     frames = frames_of(images / name)
     at = {frame.stem: t for t, frame in enumerate(frames)}
-    height, width = frame_size(frames, name)
+    if len(at) < len(frames):
+        raise ConversionError(
+            f"video {name!r}: two images of {images / name} differ in their suffix only"
+        )
+    size = frame_size(frames, name, findings=findings)
     tracks: dict[int, SourceTrack] = {}
+    ignored = 0
     masks = _pngs(folder)
     for path in masks:
         if path.stem not in at:
             raise ConversionError(f"{path}: {images / name} has no frame of that name")
-        for value, counts in _objects(path, (height, width), findings):
-            if value not in tracks:
-                label = f"object {value} of {name}"
-                tracks[value] = SourceTrack(label, lookup.of(name, value))
-            tracks[value].masks[at[path.stem]] = counts
+        values = _read_index(path, size, binary)
+        for value in np.unique(values).tolist():
+            if value in lookup.ignored and not binary:
+                ignored += 1
+                what = f"index images with ignored pixels ({value})"
+                findings.add(what, str(path))
+            elif value:
+                if value not in tracks:
+                    label = f"object {value} of {name}"
+                    tracks[value] = SourceTrack(label, lookup.of(name, value))
+                tracks[value].masks[at[path.stem]] = shapes.encode(values == value)
+    if ignored and not tracks:
+        raise ConversionError(
+            f"video {name!r}: its index images hold only 0 and "
+            f"{min(lookup.ignored)}, which is ignored; if these are binary masks, "
+            "--binary makes one object of them, else number the objects 1, 2, ..."
+        )
     for stem in sorted(set(at) - {path.stem for path in masks}):
         findings.add("frames without an index image, without objects", f"{name}/{stem}")
     ordered = [tracks[value] for value in sorted(tracks)]
     file_names = relative_names(frames, images)
-    return SourceVideo(name, height, width, file_names, ordered)
+    return SourceVideo(name, *size, file_names, ordered)
 
 
-def _objects(
-    path: Path, size: tuple[int, int], findings: Findings
-) -> Iterator[tuple[int, bytes]]:
-    values = _read_index(path)
-    if values.shape != size:
-        raise ConversionError(
-            f"{path}: is {values.shape[0]}x{values.shape[1]} (height x width) but its "
-            f"frame is {size[0]}x{size[1]}"
-        )
-    for value in np.unique(values).tolist():
-        if value == IGNORED:
-            findings.add("index images with ignored pixels (255)", str(path))
-        elif value:
-            yield value, shapes.encode(values == value)
-
-
-def _read_index(path: Path) -> np.ndarray:
+def _read_index(path: Path, size: tuple[int, int], binary: bool) -> np.ndarray:
     """Return the (H, W) object numbers."""
     try:
         with Image.open(path) as image:
+            # Before decoding: a few bytes can claim any size.
+            if (image.height, image.width) != size:
+                raise ConversionError(
+                    f"{path}: is {image.height}x{image.width} (height x width) but its "
+                    f"frame is {size[0]}x{size[1]}"
+                )
+            if orientation_of(image) != 1:
+                raise ConversionError(
+                    f"{path}: has an EXIF orientation tag, which index images must "
+                    "not have; save it without"
+                )
+            if binary:
+                return _is_object(image)
             mode, values = image.mode, np.asarray(image)
-    except (OSError, Image.DecompressionBombError) as error:
+    except ConversionError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ConversionError(f"{path}: is not a readable image ({error})") from error
     if mode not in _INDEX_MODES:
         raise ConversionError(
             f"{path}: must be a palette or grey image whose values are object numbers, "
-            f"got {mode}; save it without converting colours"
+            f"got {mode}; save it without converting colours, or read binary masks "
+            "with --binary"
         )
-    return values.astype(np.int64)
+    return values.astype(np.int32)
+
+
+def _is_object(image: Image.Image) -> np.ndarray:
+    """Return 1 where a binary mask is not black; transparency says nothing."""
+    if image.mode not in _INDEX_MODES:
+        image = image.convert("RGB")
+    values = np.asarray(image)
+    shown = values.any(axis=2) if values.ndim == 3 else values != 0
+    return shown.astype(np.int32)

@@ -1,8 +1,8 @@
 """LabelMe JSON, one per frame; an object is a label with a group id."""
 
 import base64
-import binascii
 import io
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -10,27 +10,47 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tmt_vis.taxonomy.names import normalise_name
+
 from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import frames_of, natural_key
+from ..frame_files import frames_of, natural_key, natural_text_key
 from . import shapes
-from .json_input import field, read_object
-from .source import Source, SourceTrack, SourceVideo, frame_size, relative_names
+from .json_input import field, identity, optional_size, read_object
+from .overlap_linking import OverlapLinker
+from .source import (
+    Source,
+    SourceTrack,
+    SourceVideo,
+    check_size,
+    frame_size,
+    relative_names,
+)
 
 _SKIPPED = ("line", "linestrip", "point", "points")
-_NEEDED = {"polygon": 3, "rectangle": 2, "circle": 2, "mask": 2}
+# Given by their corners, in order: LabelMe 7 and X-AnyLabeling.
+_POLYGONS = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
+_NEEDED = dict.fromkeys(_POLYGONS, 3) | {"rectangle": 2, "circle": 2, "mask": 2}
 
 
-def open_labelme(src: Path, *, images: Path | None = None) -> Source:
+def open_labelme(
+    src: Path, *, images: Path | None = None, link: str | None = None
+) -> Source:
     """Open per-frame LabelMe annotations.
 
     Every folder that holds JSON files is a video. An object is the same label with the
     same group id in all frames of the video; several shapes of it in one frame are
-    united. Images without a JSON file are frames without objects.
+    united. Images without a JSON file are frames without objects. Case, spaces and
+    hyphens do not make another label.
+
+    ``--link iou`` follows shapes without a group id: a shape is the object of the frame
+    before with the same label that it overlaps most, at an IoU of 0.3 or more; the
+    frame before is the last one with a JSON file.
 
     Args:
         src: The folder of a video, or of folders of videos.
         images: Folder of the frames, built like ``src``; default: ``src``.
+        link: ``iou``, or None: a shape without a group id is an error.
 
     Raises:
         ConversionError: If a file breaks a rule; the message names it.
@@ -38,14 +58,16 @@ def open_labelme(src: Path, *, images: Path | None = None) -> Source:
     folders = {path.parent for path in src.rglob("*.json")}
     if not folders:
         raise ConversionError(f"{src} holds no .json file")
-    ordered = sorted(folders, key=lambda p: natural_key(Path(str(p))))
+    ordered = sorted(folders, key=lambda p: natural_text_key(str(p)))
     findings = Findings()
     root = images or src
-    videos = (_video(folder, src, root, findings) for folder in ordered)
+    videos = (_video(folder, src, root, link, findings) for folder in ordered)
     return Source(None, root, len(ordered), videos, findings)
 
 
-def _video(folder: Path, src: Path, root: Path, findings: Findings) -> SourceVideo:
+def _video(
+    folder: Path, src: Path, root: Path, link: str | None, findings: Findings
+) -> SourceVideo:
     place = folder.relative_to(src)
     name = place.as_posix() if place.parts else folder.resolve().name
     frames = frames_of(root / place) if (root / place).is_dir() else []
@@ -54,21 +76,27 @@ def _video(folder: Path, src: Path, root: Path, findings: Findings) -> SourceVid
             f"video {name!r}: no images in {root / place}; name their folder with "
             "--images"
         )
-    height, width = frame_size(frames, name)
-    tracks: dict[tuple[str, Any], SourceTrack] = {}
-    labelled = set()
+    size = frame_size(frames, name, findings=findings)
+    objects = _Objects(size, findings, linker=OverlapLinker(*size) if link else None)
+    contents: dict[int, list[tuple[Path, Mapping[str, Any]]]] = defaultdict(list)
     for path in sorted(folder.glob("*.json"), key=natural_key):
         content = read_object(path)
-        t = _frame_of(path, content, frames)
-        labelled.add(t)
-        _check_size(path, content, (height, width))
-        for position, shape in enumerate(field(content, "shapes", list, str(path))):
-            where = f"{path}: shapes[{position}]"
-            _add(shape, t, (height, width), tracks, where, findings)
-    for t in sorted(set(range(len(frames))) - labelled):
-        findings.add("frames without a JSON file, without objects", str(frames[t]))
+        contents[_frame_of(path, content, frames)].append((path, content))
+    for t in range(len(frames)):
+        for path, content in contents[t]:
+            stated = [
+                optional_size(content, key, str(path))
+                for key in ("imageHeight", "imageWidth")
+            ]
+            check_size((stated[0], stated[1]), size, frames[t], str(path))
+            for at, shape in enumerate(field(content, "shapes", list, str(path))):
+                objects.add(shape, t, f"{path}: shapes[{at}]")
+        if contents[t]:
+            objects.end_frame()
+        else:
+            findings.add("frames without a JSON file, without objects", str(frames[t]))
     file_names = relative_names(frames, root)
-    return SourceVideo(name, height, width, file_names, list(tracks.values()))
+    return SourceVideo(name, *size, file_names, objects.tracks)
 
 
 def _frame_of(path: Path, content: Mapping[str, Any], frames: list[Path]) -> int:
@@ -89,49 +117,76 @@ def _frame_of(path: Path, content: Mapping[str, Any], frames: list[Path]) -> int
     )
 
 
-def _check_size(path: Path, content: Mapping[str, Any], size: tuple[int, int]) -> None:
-    stated = (content.get("imageHeight"), content.get("imageWidth"))
-    if None not in stated and stated != size:
-        raise ConversionError(
-            f"{path}: labelled at {stated[0]}x{stated[1]} (height x width) but the "
-            f"frames are {size[0]}x{size[1]}; use the frames that were labelled"
-        )
+class _Objects:
+    """Collects the objects of one video, frame by frame."""
 
+    def __init__(
+        self,
+        size: tuple[int, int],
+        findings: Findings,
+        *,
+        linker: OverlapLinker | None,
+    ) -> None:
+        self._size = size
+        self._findings = findings
+        self._linker = linker
+        self._t = 0
+        self._tracks: dict[tuple[str, Any], SourceTrack] = {}
 
-def _add(
-    shape: Any,
-    t: int,
-    size: tuple[int, int],
-    tracks: dict[tuple[str, Any], SourceTrack],
-    where: str,
-    findings: Findings,
-) -> None:
-    label = field(shape, "label", str, where)
-    kind = shape.get("shape_type") or "polygon"
-    if kind in _SKIPPED:
-        findings.add(f"{kind} shapes, skipped", where)
-        return
-    group = shape.get("group_id")
-    if group is None:
-        raise ConversionError(
-            f"{where} ({label!r}): has no group id, so it cannot be followed over the "
-            "frames; in LabelMe, edit the label and set Group ID to the same number "
-            "for one object in every frame of its video"
-        )
-    if kind == "rectangle":
-        findings.add("rectangles, taken as masks", where)
-    try:
-        counts = _mask(shape, kind, size, where)
-    except ValueError as error:
-        if isinstance(error, ConversionError):
+    @property
+    def tracks(self) -> list[SourceTrack]:
+        """The objects, by first appearance."""
+        return list(self._tracks.values())
+
+    def add(self, shape: Any, t: int, where: str) -> None:
+        """Take up a shape of frame ``t``."""
+        label = field(shape, "label", str, where)
+        kind = "polygon"
+        if shape.get("shape_type") is not None:
+            kind = field(shape, "shape_type", str, where)
+        if kind in _SKIPPED:
+            self._findings.add(f"{kind} shapes, skipped", where)
+            return
+        group = shape.get("group_id")
+        if group is None and self._linker is None:
+            raise ConversionError(
+                f"{where} ({label!r}): has no group id, so it cannot be followed over "
+                "the frames; in LabelMe, edit the label and set Group ID to the same "
+                "number for one object in every frame of its video, or follow by "
+                "overlap with --link iou"
+            )
+        if kind == "rectangle":
+            self._findings.add("rectangles, taken as masks", where)
+        counts = self._mask(shape, kind, where)
+        self._t = t
+        if group is not None:
+            number = identity(group, "group_id", where)
+            self._put(label, number, counts, f"{label!r} with group id {number}")
+            return
+        self._findings.add("shapes without a group id, linked by overlap", where)
+        self._linker.offer(normalise_name(label), counts, label)
+
+    def end_frame(self) -> None:
+        """Link the shapes of the frame that have no group id."""
+        for label, number, counts in self._linker.link() if self._linker else ():
+            self._put(label, number, counts, f"{label!r}, linked as {number + 1}")
+
+    def _put(self, label: str, number: Any, counts: bytes, title: str) -> None:
+        height, width = self._size
+        key = (normalise_name(label), number)
+        track = self._tracks.setdefault(key, SourceTrack(title, label))
+        if self._t in track.masks:
+            parts = [track.masks[self._t], counts]
+            counts = shapes.unite(parts, height=height, width=width)
+        track.masks[self._t] = counts
+
+    def _mask(self, shape: Mapping[str, Any], kind: str, where: str) -> bytes:
+        try:
+            return _mask(shape, kind, self._size, where)
+        except ConversionError:
             raise
-        raise ConversionError(f"{where}: {error}") from error
-    track = tracks.setdefault(
-        (label, group), SourceTrack(f"{label!r} with group id {group}", label)
-    )
-    if t in track.masks:
-        counts = shapes.unite([track.masks[t], counts], height=size[0], width=size[1])
-    track.masks[t] = counts
+        except ValueError as error:
+            raise ConversionError(f"{where}: {error}") from error
 
 
 def _mask(
@@ -144,7 +199,7 @@ def _mask(
             f"and {sorted(_SKIPPED)} are skipped"
         )
     points = _points(shape, _NEEDED[kind], where)
-    if kind == "polygon":
+    if kind in _POLYGONS:
         return shapes.fill_polygon(points, **sides)
     if kind == "rectangle":
         low, high = points.min(axis=0), points.max(axis=0)
@@ -152,15 +207,15 @@ def _mask(
     if kind == "circle":
         radius = float(np.hypot(*(points[1] - points[0])))
         return shapes.fill_ellipse(points[0], (radius, radius), **sides)
-    left, top = np.rint(points.min(axis=0)).astype(int).tolist()
-    crop = _embedded_mask(field(shape, "mask", str, where), where)
+    left, top = (round(value) for value in points.min(axis=0).tolist())
+    crop = _embedded_mask(field(shape, "mask", str, where), size, where)
     return shapes.encode(shapes.place_crop(crop, left=left, top=top, **sides))
 
 
 def _points(shape: Mapping[str, Any], needed: int, where: str) -> np.ndarray:
     try:
         points = np.asarray(field(shape, "points", list, where), dtype=float)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ConversionError(f"{where}: broken points: {error}") from error
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise ConversionError(f"{where}: points must be finite pairs [x, y]")
@@ -172,10 +227,18 @@ def _points(shape: Mapping[str, Any], needed: int, where: str) -> np.ndarray:
     return points
 
 
-def _embedded_mask(text: str, where: str) -> np.ndarray:
+def _embedded_mask(text: str, size: tuple[int, int], where: str) -> np.ndarray:
     """Decode the base64 PNG of a shape drawn with a brush or by a model."""
     try:
         with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+            # Before decoding: a few bytes can claim any size.
+            if image.height > size[0] or image.width > size[1]:
+                raise ConversionError(
+                    f"{where}: the mask is {image.height}x{image.width} (height x "
+                    f"width), larger than the frame, {size[0]}x{size[1]}"
+                )
             return np.asarray(image.convert("L")) > 0
-    except (binascii.Error, OSError, Image.DecompressionBombError) as error:
+    except ConversionError:
+        raise
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ConversionError(f"{where}: broken mask image ({error})") from error

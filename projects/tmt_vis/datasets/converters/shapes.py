@@ -36,13 +36,33 @@ def rotated(points: Points, degrees: float) -> Points:
 
 
 def fill_ellipse(
-    centre: Sequence[float], radii: Sequence[float], *, height: int, width: int
+    centre: Sequence[float],
+    radii: Sequence[float],
+    degrees: float = 0,
+    *,
+    height: int,
+    width: int,
 ) -> bytes:
-    """Fill an upright ellipse: the pixels whose centres lie in it."""
+    """Fill an ellipse: the pixels whose centres lie in it.
+
+    Args:
+        centre: x, y in pixels.
+        radii: Along x and y before it is turned.
+        degrees: How far it is turned around its centre, clockwise on the screen.
+        height: Of the frame.
+        width: Of the frame.
+
+    Returns:
+        Compressed counts.
+    """
     y, x = np.ogrid[:height, :width]
-    dx = (x + 0.5 - centre[0]) / max(radii[0], 1e-9)
-    dy = (y + 0.5 - centre[1]) / max(radii[1], 1e-9)
-    return encode(dx**2 + dy**2 <= 1)
+    dx, dy = x + 0.5 - centre[0], y + 0.5 - centre[1]
+    if degrees:
+        cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        dx, dy = cos * dx + sin * dy, cos * dy - sin * dx
+    with np.errstate(over="ignore"):  # far away is outside
+        inside = (dx / max(radii[0], 1e-9)) ** 2 + (dy / max(radii[1], 1e-9)) ** 2 <= 1
+    return encode(inside)
 
 
 def place_crop(

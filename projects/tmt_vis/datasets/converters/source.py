@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import ConversionError, FrameError
 from ..findings import Findings
-from ..frame_files import common_size
+from ..frame_files import common_size, read_header
 
 
 @dataclass
@@ -58,18 +58,32 @@ class Source:
 
 
 def relative_names(frames: list[Path], image_root: Path) -> tuple[str, ...]:
-    """Spell frames as the native format does: relative, with slashes."""
-    return tuple(frame.relative_to(image_root).as_posix() for frame in frames)
+    """Spell frames as the native format does: relative, with slashes.
+
+    Raises:
+        ConversionError: If a frame is not below the folder of the frames.
+    """
+    try:
+        return tuple(frame.relative_to(image_root).as_posix() for frame in frames)
+    except ValueError as error:
+        raise ConversionError(
+            f"{error}; name the folder that all frames are in with --images"
+        ) from error
 
 
 def frame_size(
-    frames: list[Path], video: str, *, declared: tuple[int, int] | None = None
+    frames: list[Path],
+    video: str,
+    *,
+    findings: Findings,
+    declared: tuple[int, int] | None = None,
 ) -> tuple[int, int]:
-    """Read the size of a video's frames.
+    """Read the size of a video's frames, as they are shown.
 
     Args:
         frames: The frame files.
         video: Name for messages.
+        findings: Takes files of several images.
         declared: H, W the annotations were made for, if they say it.
 
     Returns:
@@ -79,13 +93,39 @@ def frame_size(
         ConversionError: If a frame cannot be read, or sizes differ.
     """
     try:
-        size = common_size(frames)
+        headers = {path: read_header(path) for path in frames}
+        size = common_size(headers)
     except FrameError as error:
         raise ConversionError(f"video {video!r}: {error}") from error
-    if declared is not None and declared != size:
-        raise ConversionError(
-            f"video {video!r}: annotated at {declared[0]}x{declared[1]} (height x "
-            f"width) but {frames[0]} is {size[0]}x{size[1]}; use the frames that were "
-            "labelled"
-        )
+    for path, header in headers.items():
+        if header.num_images > 1:
+            what = "frame files of several images, of which the first is read"
+            findings.add(what, f"{path}: {header.num_images} images")
+    if declared is not None:
+        check_size(declared, size, frames[0], f"video {video!r}")
     return size
+
+
+def check_size(
+    declared: tuple[int | None, int | None],
+    size: tuple[int, int],
+    frame: Path,
+    where: str,
+) -> None:
+    """Compare the size that annotations were made at with that of the frames.
+
+    Args:
+        declared: H, W; None where nothing is said.
+        size: H, W of the frames.
+        frame: One of them.
+        where: What declares the size, for the message.
+
+    Raises:
+        ConversionError: If they differ.
+    """
+    if all(a in (None, b) for a, b in zip(declared, size, strict=True)):
+        return
+    raise ConversionError(
+        f"{where}: labelled at {declared[0]}x{declared[1]} (height x width) but "
+        f"{frame} is {size[0]}x{size[1]}; use the frames that were labelled"
+    )

@@ -60,8 +60,7 @@ def write_native(
     for video in source.videos:
         builder.add(video)
         progress(video)
-    if not builder.videos:
-        raise ConversionError("no video was found")
+    builder.refuse_useless(source)
     given = label_space is not None
     space_file = label_space_file or out.with_name("label_space.json")
     if label_space is None:
@@ -94,7 +93,38 @@ class _Builder:
         self.annotations: list[dict[str, Any]] = []
         self.names: dict[str, str] = {}  # normalised -> first spelling
         self.num_masks = 0
+        self._first: dict[str, str] = {}  # normalised -> who is called that
         self._findings = findings
+
+    def refuse_useless(self, source: Source) -> None:
+        """Refuse a result that nothing can be trained on.
+
+        Raises:
+            ConversionError: If there is no object, or only crowd regions.
+        """
+        if not self.videos:
+            raise ConversionError("no video was found")
+        if not self.annotations:
+            met = [f"{kind}: {n}" for kind, n in self._findings.counts.items()]
+            raise ConversionError(
+                f"no object was found in {len(self.videos)} videos"
+                + (f" ({'; '.join(met)})" if met else "; are these their annotations?")
+            )
+        if all(entry["iscrowd"] for entry in self.annotations):
+            raise ConversionError(
+                f"all {len(self.annotations)} objects are crowd regions, which are "
+                "never trained on; give objects a track id, and leave out --crowd if "
+                "iscrowd only says how masks are stored, as in files of CVAT"
+            )
+        if source.categories is None:
+            return
+        known = set(map(normalise_name, source.categories))
+        for key, spelling in self.names.items():
+            if key not in known:
+                raise ConversionError(
+                    f"{self._first[key]} is {spelling!r}, which the source's own list "
+                    f"of labels does not have: {', '.join(source.categories)}"
+                )
 
     def add(self, video: SourceVideo) -> None:
         entry = {
@@ -117,6 +147,7 @@ class _Builder:
             return
         key = normalise_name(track.category)
         spelling = self.names.setdefault(key, track.category)
+        self._first.setdefault(key, f"{track.label} of video {video['name']!r}")
         if spelling != track.category:
             what = "categories in another spelling"
             self._findings.add(what, f"{track.category!r} taken for {spelling!r}")
