@@ -13,10 +13,8 @@ from typing import Any
 
 from tmt_vis.annotations import read_flag
 from tmt_vis.annotations.burst import BURST_KEY
-from tmt_vis.annotations.values import shorten
+from tmt_vis.annotations.values import shorten, with_slashes
 from tmt_vis.printing import printable
-
-from .frame_files import with_slashes
 
 
 class SplitError(ValueError):
