@@ -4,6 +4,10 @@ default_scope = "mmdet"
 # A child config that sets its own custom_imports replaces this list: repeat "tmt_vis".
 custom_imports = dict(imports=["tmt_vis"], allow_failed_imports=False)
 
+# Loaders without workers, learning rates for accumulated steps, ranks that end with
+# their launcher.
+runner_type = "VideoRunner"
+
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),

@@ -35,6 +35,7 @@ optim_wrapper = dict(
         norm_decay_mult=0.0,
     ),
     clip_grad=dict(max_norm=0.01, norm_type=2),
+    accumulative_counts=1,  # iterations per step; all numbers below count iterations
 )
 param_scheduler = [
     dict(

@@ -18,6 +18,7 @@ from .plain_checkpoint_hook import PlainCheckpointHook
 from .plain_data import PlainDataError, from_plain, to_plain
 from .resumable_train_loop import DataWorkerError, ResumableIterBasedTrainLoop
 from .step_counters import StepCounter
+from .video_runner import VideoRunner
 
 __all__ = [
     "AtomicCheckpointHook",
@@ -34,6 +35,7 @@ __all__ = [
     "ResumableIterBasedTrainLoop",
     "StepCounter",
     "UnsafeCheckpointError",
+    "VideoRunner",
     "from_plain",
     "identify_batch",
     "load_complete_weights",

@@ -11,6 +11,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .complete_weights_hook import CompleteWeightsHook
+from .video_runner import VideoRunner
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 
@@ -63,11 +64,10 @@ def build_runner(cfg: Config) -> Runner:
     Returns:
         The runner.
     """
-    if cfg.launcher == "pytorch" and get_device() == "cpu":
+    if cfg.get("launcher") == "pytorch" and get_device() == "cpu":
         _join_cpu_processes(cfg)
-    if "runner_type" in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+    cfg.setdefault("runner_type", VideoRunner.__name__)
+    return RUNNERS.build(cfg)
 
 
 def build_tester(cfg: Config, checkpoint: str) -> Runner:

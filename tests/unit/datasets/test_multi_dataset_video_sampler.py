@@ -92,11 +92,36 @@ def test_resume_continues_exactly(monkeypatch, homogeneous, start):
     options = dict(rank=1, world=2, homogeneous_batch=homogeneous)
     straight = take(make(monkeypatch, **options), (start + 10) * 2)[-20:]
     sampler = make(monkeypatch, **options)
-    sampler.set_start(start)
+    assert sampler.set_position(4 * start) == 4 * start
     assert take(sampler, 20) == straight
     assert take(sampler, 20) == straight  # a new iterator starts there again
-    with pytest.raises(ValueError, match="global_step must be >= 0"):
-        sampler.set_start(-1)
+    with pytest.raises(ValueError, match="clips must be >= 0"):
+        sampler.set_position(-1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((2, 2), (1, 2)), ((1, 2), (2, 2)), ((4, 2), (2, 2)), ((1, 4), (1, 2))]
+    + [((2, 2), (1, 3)), ((2, 3), (2, 2)), ((1, 2), (3, 2))],
+    ids=str,
+)
+def test_another_layout_goes_on_at_the_next_clip(monkeypatch, before, after):
+    """(processes, batch size); 10 iterations were trained."""
+    drawn = 10 * before[0] * before[1]
+    world, batch = after
+    got = []
+    for rank in range(world):
+        sampler = make(monkeypatch, rank=rank, world=world, batch_size=batch)
+        assert sampler.set_position(drawn) == drawn
+        got += take(sampler, 5 * batch)
+    clips = [sampler.clip_at(drawn + i) for i in range(5 * world * batch)]
+    assert sorted(got) == sorted(clips)
+
+
+def test_homogeneous_batches_stay_whole_after_another_batch_size(monkeypatch):
+    sampler = make(monkeypatch, homogeneous_batch=True, batch_size=4)
+    assert sampler.set_position(6) == 8
+    assert take(sampler, 4) == [sampler.clip_at(8 + i) for i in range(4)]
 
 
 def test_order_of_the_datasets_does_not_matter(monkeypatch):
@@ -181,5 +206,5 @@ def test_runs_in_a_runner_loader_with_any_number_of_workers(workers):
     assert batches == [
         [expected.clip_at(2 * s), expected.clip_at(2 * s + 1)] for s in range(6)
     ]
-    loader.sampler.set_start(4)
+    loader.sampler.set_position(8)
     assert next(iter(loader)) == batches[4]

@@ -70,7 +70,7 @@ def test_losses_depend_on_the_seed(unbroken, tmp_path):
 def test_sampler_that_cannot_continue_is_refused_at_the_start(tmp_path):
     cfg = toy_config(tmp_path)
     cfg.train_dataloader.sampler = dict(type="InfiniteSampler")
-    with pytest.raises(TypeError, match=r"set_start.*InfiniteSampler"):
+    with pytest.raises(TypeError, match=r"set_position.*InfiniteSampler"):
         run_training(cfg)
 
 

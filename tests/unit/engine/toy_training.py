@@ -8,10 +8,9 @@ from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
-import tmt_vis.engine  # noqa: F401  (registers the hooks and the loop)
+from tmt_vis.engine.launch import build_runner  # the room registers hooks and loop
 
 
 class Killed(Exception):
@@ -46,11 +45,12 @@ class ToySampler:
     def __len__(self):
         return self.size
 
-    def set_start(self, global_step):
-        self.start = global_step
+    def set_position(self, clips):
+        self.start = clips
+        return clips
 
     def __iter__(self):
-        for position in itertools.count(self.start * self.batch_size):
+        for position in itertools.count(self.start):
             yield (position * 37 + self.seed * 11) % self.size
 
 
@@ -153,7 +153,7 @@ def with_validation(cfg, *, every):
 def run_training(cfg, *, die_after=None):
     """Train; returns the runner and {iteration: (video ids, losses)}."""
     log = {}
-    runner = Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     runner.register_hook(RecordHook(log, die_after))
     try:
         runner.train()

@@ -1,7 +1,7 @@
 """Mix the videos of several datasets in fixed ratios."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from mmdet.registry import DATA_SAMPLERS
@@ -31,8 +31,8 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
     [s * n, (s + 1) * n) in contiguous parts; which rank gets which part rotates with s,
     so no rank is tied to a dataset when n and the mixture's period share a factor.
 
-    All of it is arithmetic in the position: ``set_start`` costs nothing whatever the
-    step, and memory is one permutation per dataset.
+    All of it is arithmetic in the position: ``set_position`` costs nothing wherever
+    it is, and memory is one permutation per dataset.
 
     Args:
         dataset: Anything with ``names`` and ``sizes`` (MultiDatasetVideoDataset or
@@ -74,8 +74,17 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
         """Return clips of this process in which the mixture's size is drawn once."""
         return max(1, sum(self._sizes.values()) // self.world_size)
 
-    def set_start(self, global_step: int) -> None:
-        """Let the next iteration start at a training step, to resume exactly.
+    @property
+    def mixture(self) -> dict[str, Any]:
+        """What the sequence follows from besides the seed, as plain values."""
+        return {
+            "sizes": dict(sorted(self._sizes.items())),
+            "ratios": dict(self.sequence.weights),
+            "homogeneous_batch": self.homogeneous_batch,
+        }
+
+    def set_position(self, clips: int) -> int:
+        """Let the next iteration start at a position of the sequence, to resume.
 
         Iterators that already run are not affected; call it before the loader is
         iterated (workers prefetch from the moment ``iter(loader)`` is called, which
@@ -83,17 +92,26 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
         loading and dropping every batch already trained; do one or the other.
 
         Args:
-            global_step: Steps already trained, >= 0.
+            clips: Clips already drawn by all processes together, >= 0.
+
+        Returns:
+            Position of the next clip. It is ``clips``, but for ``homogeneous_batch``
+            after another batch size, where it is the next multiple of the new one.
         """
-        if global_step < 0:
-            raise ValueError(f"global_step must be >= 0, got {global_step}")
-        self._start = global_step
+        if clips < 0:
+            raise ValueError(f"clips must be >= 0, got {clips}")
+        if self.homogeneous_batch:
+            clips = -(-clips // self.batch_size) * self.batch_size
+        self._start = clips
+        return clips
 
     def __iter__(self) -> Iterator[ClipIndex]:
-        step = self._start
+        per_step = self.world_size * self.batch_size
+        # Where no step of this size begins, steps are shifted, not cut.
+        step, shift = divmod(self._start, per_step)
         while True:
             part = step * self.world_size + (self.rank + step) % self.world_size
-            first = part * self.batch_size
+            first = shift + part * self.batch_size
             for position in range(first, first + self.batch_size):
                 yield self.clip_at(position)
             step += 1
