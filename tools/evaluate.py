@@ -137,7 +137,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         message = "holds no annotations: only its evaluation server can compute AP"
         raise ValueError(f"{args.ann} {message}")
     with _bar("reading", "B") as progress:
-        predictions = read_results(args.results, annotations, progress=progress)
+        found = read_results(args.results, annotations, progress=progress)
+    predictions = annotations.counted(found)
     outcome = evaluate(args, annotations, predictions)
     if not predictions:
         print(f"warning: {args.results} holds no track", file=sys.stderr)

@@ -10,15 +10,15 @@ from typing import Any
 
 from tmt_vis.structures import compress_segmentation
 from tmt_vis.structures.run_lengths import MAX_COCO_RUN
-from tmt_vis.taxonomy import LabelSpace, TaxonomyError
-from tmt_vis.taxonomy.annotation_categories import id_and_name
+from tmt_vis.taxonomy import LabelSpace
 
 from .entries import InstanceEntry, VideoEntry
 from .errors import AnnotationError
+from .file_categories import FileCategories
 from .frames import annotated_frames, is_absent, segmentations_of
 from .reading import read_annotations
 from .values import read_flag, read_id, read_size, shorten, with_slashes
-from .video_categories import VideoCategories, file_label_space, match_file_categories
+from .video_categories import VideoCategories
 
 
 class AnnotationFile:
@@ -41,12 +41,13 @@ class AnnotationFile:
             label space.
         files_needed: Every video lists its files. Evaluation does not open them, so
             there ``length`` is enough.
+        all_frames: BURST: videos hold the frames between the annotated ones too, where
+            no object has a mask.
         backend_args: mmengine file backend options.
 
     Attributes:
-        label_space: The one given, or that of the file.
-        slot_of_category: Category id in the file -> slot.
         videos: The entries of ``videos``.
+        is_burst: Whether it has the layout of BURST.
         is_withheld: Whether the file has no annotations, as those of servers.
 
     Raises:
@@ -65,18 +66,18 @@ class AnnotationFile:
         annotated_frames_only: bool = False,
         category_map: Mapping[str, str] | None = None,
         files_needed: bool = True,
+        all_frames: bool = False,
         backend_args: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
         self.unmapped = 0
         self._segmentation_key = segmentation_key
         self._files_needed = files_needed
+        self._all_frames = all_frames
         data = self._load(backend_args)
-        self._unmapped_ids: set[int] = set()
+        self.is_burst = "merged_category_ids" in data
         self.is_withheld = not self._rows(data, "annotations")
-        self.label_space, self.slot_of_category = self._match(
-            data, label_space, category_map
-        )
+        self._categories = self._match(data, label_space, category_map)
         self.videos = self._read_videos(data)
         with_entries = with_gt or annotated_frames_only
         grouped = self._group_annotations(data) if with_entries else {}
@@ -84,6 +85,21 @@ class AnnotationFile:
             self.videos = self._only_annotated(grouped)
         self._annotations = grouped if with_gt else {}
         self._left = {video.video_id for video in self.videos}
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """The label space that was given, or that of the file."""
+        return self._categories.label_space
+
+    @property
+    def slot_of_category(self) -> Mapping[int, int]:
+        """Category id in the file -> slot."""
+        return self._categories.slot_of_category
+
+    @property
+    def merged_slots(self) -> Mapping[int, int]:
+        """Slot -> slot that it is counted as in evaluation (TAO's ``merged``)."""
+        return self._categories.merged_slots
 
     def instances(self, video: VideoEntry) -> Iterator[InstanceEntry]:
         """Yield the instances of one video in file order, once.
@@ -170,6 +186,7 @@ class AnnotationFile:
         return read_annotations(
             self.path,
             segmentation_key=self._segmentation_key,
+            all_frames=self._all_frames,
             backend_args=backend_args,
         )
 
@@ -192,43 +209,12 @@ class AnnotationFile:
         self,
         data: Mapping,
         space: LabelSpace | None,
-        category_map: Mapping[str, str] | None,
-    ) -> tuple[LabelSpace, dict[int, int]]:
-        if space is not None and self.is_withheld and data.get("categories") is None:
-            # Nothing refers to them but results, whose ids are the official ones.
-            return space, {i: slot for slot, i in enumerate(space.source_ids)}
-        self._require(data, ["categories"], "file")
-        rows = self._rows(data, "categories")
-        try:
-            if space is None:
-                space = file_label_space(rows, self.path)
-            if category_map is not None:
-                return space, self._mapped(rows, space, category_map)
-            return space, match_file_categories(dict(data, categories=rows), space)
-        except TaxonomyError as error:
-            named = f"label_space is {space.name!r} here" if space else "correct them"
-            raise self._error("categories", str(error), named) from error
-
-    def _mapped(
-        self, rows: Sequence[Any], space: LabelSpace, names: Mapping[str, str]
-    ) -> dict[int, int]:
-        """Match the categories of the file with the label space by a map of names."""
-        name_of = dict(map(id_and_name, rows))
-        absent = sorted(set(names) - set(name_of.values()))
-        if absent:
-            raise self._error(
-                "categories",
-                f"category_map has {absent}, which the file does not",
-                "write the names as the file does",
-            )
-        self._unmapped_ids = {i for i, name in name_of.items() if name not in names}
-        mapped = {i: names[name] for i, name in name_of.items() if name in names}
-        try:
-            return {i: space.slot_of_name(name) for i, name in mapped.items()}
-        except TaxonomyError as error:
-            raise self._error(
-                "category_map", str(error), f"label_space is {space.name!r} here"
-            ) from error
+        names: Mapping[str, str] | None,
+    ) -> FileCategories:
+        if space is None or not self.is_withheld or data.get("categories") is not None:
+            self._require(data, ["categories"], "file")
+            self._rows(data, "categories")
+        return FileCategories.of(data, space, path=self.path, category_map=names)
 
     def _read_videos(self, data: Mapping) -> list[VideoEntry]:
         self._require(data, ["videos"], "file")
@@ -277,6 +263,7 @@ class AnnotationFile:
         categories = self._checked(
             label, VideoCategories.of, raw, self.slot_of_category
         )
+        sampled = raw.get("sampled_frames") if self.is_burst else None
         return VideoEntry(
             video_id=video_id,
             name=self._name(raw, names, label),
@@ -285,6 +272,8 @@ class AnnotationFile:
             file_names=names,
             declared_length=declared,
             categories=categories,
+            sampled_frames=sampled and tuple(sampled),
+            sampled_from=raw.get("sampled_from") if sampled else None,
         )
 
     def _file_names(self, raw: Mapping, label: str) -> tuple[str, ...]:
@@ -327,7 +316,7 @@ class AnnotationFile:
                     f"belongs to video_id={entry['video_id']}, which is not in videos",
                     "remove the annotation or add its video",
                 )
-            if entry["category_id"] in self._unmapped_ids:
+            if entry["category_id"] in self._categories.unmapped_ids:
                 self.unmapped += 1
                 continue
             if entry["category_id"] not in self.slot_of_category:
@@ -349,6 +338,7 @@ class AnnotationFile:
             if shown:
                 names = tuple(video.file_names[t] for t in shown if video.file_names)
                 part = dict(frames=tuple(shown), listed=video.length)
+                part |= dict(sampled_frames=None, sampled_from=None)
                 videos.append(replace(video, file_names=names, **part))
         return videos
 

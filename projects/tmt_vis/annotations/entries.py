@@ -14,7 +14,9 @@ class VideoEntry:
     ``length`` is the number of files, whatever the file's own ``length`` says (UVO's
     differs for some videos); ``declared_length`` keeps that one. If only some of the
     ``listed`` files are used, ``frames`` holds their positions. Without
-    ``file_names``, which only evaluation accepts, ``declared_length`` counts.
+    ``file_names``, which only evaluation accepts, ``declared_length`` counts. Where the
+    files are some frames of a longer video (BURST), ``sampled_frames`` are their
+    positions among its ``sampled_from`` frames.
     """
 
     video_id: int
@@ -24,6 +26,8 @@ class VideoEntry:
     file_names: tuple[str, ...]
     declared_length: int
     categories: VideoCategories = VideoCategories()
+    sampled_frames: tuple[int, ...] | None = None
+    sampled_from: int | None = None
     frames: tuple[int, ...] | None = None
     listed: int | None = None
 
@@ -38,6 +42,16 @@ class VideoEntry:
     def num_files(self) -> int:
         """Frames that the entry lists."""
         return self.length if self.listed is None else self.listed
+
+    def frames_used(self, num_frames: int) -> tuple[int, ...] | None:
+        """Return which frames of a result that has more are meant, or None.
+
+        Args:
+            num_frames: Frames of the result.
+        """
+        if self.frames is not None and num_frames == self.num_files:
+            return self.frames
+        return self.sampled_frames if num_frames == self.sampled_from else None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ def read_annotations(
     *,
     segmentation_key: str = "segmentations",
     keep_boxes: bool = False,
+    all_frames: bool = False,
     backend_args: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Read a file of the YouTube-VIS or the BURST layout.
@@ -33,6 +34,7 @@ def read_annotations(
         path: The JSON file, any mmengine file backend.
         segmentation_key: Which list of masks is wanted; others are emptied.
         keep_boxes: Keep ``bboxes``, for those who check them.
+        all_frames: BURST: keep the frames between the annotated ones.
         backend_args: mmengine file backend options.
 
     Returns:
@@ -85,7 +87,10 @@ def read_annotations(
             f"a {type(data).__name__}",
             remedy="pass the annotation file, not a results file",
         )
-    return tables_of_burst(data, path) if BURST_KEY in data else data
+    if BURST_KEY in data:
+        return tables_of_burst(data, path, all_frames=all_frames)
+    data.pop("merged_category_ids", None)  # a word of our own, see tables_of_burst
+    return data
 
 
 class _Compactor:

@@ -1,11 +1,8 @@
 """Which categories of a video are known, where not every object was annotated."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from tmt_vis.taxonomy import Category, LabelSpace, TaxonomyError
-from tmt_vis.taxonomy.annotation_categories import id_and_name
 
 
 @dataclass(frozen=True)
@@ -70,51 +67,6 @@ class VideoCategories:
         known = self.known(present)
         unknown = () if known is None else set(range(num_slots)).difference(known)
         return self.not_exhaustive.union(unknown)
-
-
-def file_label_space(rows: Sequence[Any], path: str) -> LabelSpace:
-    """Take the categories of a file as its label space.
-
-    Nothing is matched by name then, so names only have to be told apart.
-
-    Args:
-        rows: ``categories`` of the file.
-        path: Of the file, for messages.
-
-    Raises:
-        TaxonomyError: If there are none, or one has no id or no name.
-    """
-    pairs = [id_and_name(row) for row in rows]
-    categories = tuple(Category(source_id, name) for source_id, name in pairs)
-    return LabelSpace("file", f"categories of {path}", categories, matched_by="id")
-
-
-def match_file_categories(data: Mapping[str, Any], space: LabelSpace) -> dict[int, int]:
-    """Match the categories of a file with a label space.
-
-    Args:
-        data: Tables of :func:`read_annotations`. BURST may list all categories of TAO;
-            those that no track has and the label space does not know are left out.
-        space: The label space.
-
-    Returns:
-        Slot of each category id of the file.
-
-    Raises:
-        TaxonomyError: If a category is unknown or the list is malformed.
-    """
-    rows, unused = data["categories"], data.get("unused_category_ids", ())
-    if unused:
-        rows = [r for r in rows if id_and_name(r)[0] not in unused or _has(space, r)]
-    return space.check_categories(rows)
-
-
-def _has(space: LabelSpace, row: Mapping[str, Any]) -> bool:
-    try:
-        space.slot_of_name(row["name"])
-    except TaxonomyError:
-        return False
-    return True
 
 
 def _slots(

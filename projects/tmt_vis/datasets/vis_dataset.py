@@ -57,6 +57,8 @@ class VISDataset(Dataset):
         annotated_frames_only: Leave frames in which no object has a mask out of all
             clips and videos, for files annotated at some frames only (UVO's sparse
             set). Give the metric the same value.
+        all_frames: BURST, tests only: read the frames between the annotated ones too.
+            The metric scores the annotated ones and needs no option.
         max_refetch: Replacements tried before a training item is an error.
         backend_args: mmengine file backend options of the annotation file.
 
@@ -88,9 +90,15 @@ class VISDataset(Dataset):
         segmentation_key: str = "segmentations",
         annotated_frames_only: bool = False,
         category_map: Mapping[str, str] | None = None,
+        all_frames: bool = False,
         max_refetch: int = 10,
         backend_args: Mapping[str, Any] | None = None,
     ) -> None:
+        if all_frames and not test_mode:
+            raise ValueError(
+                "all_frames=True is for tests: nobody annotated the frames between, so "
+                "training would take objects in them for background"
+            )
         if isinstance(label_space, str):
             label_space = LabelSpace.load(label_space)
         self.name = name
@@ -115,6 +123,7 @@ class VISDataset(Dataset):
             with_gt=not test_mode if load_gt is None else load_gt,
             segmentation_key=segmentation_key,
             annotated_frames_only=annotated_frames_only,
+            all_frames=all_frames,
             category_map=category_map,
             backend_args=backend_args,
         )

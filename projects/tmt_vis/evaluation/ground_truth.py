@@ -5,7 +5,7 @@ frames and crowd regions, so that its AP would not be that of the evaluation ser
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from tmt_vis.annotations import AnnotationError, InstanceEntry, VideoEntry
 from tmt_vis.structures import TubeRLE
 from tmt_vis.taxonomy import LabelSpace
 
+from .burst_distractors import DISTRACTORS
 from .occlusion import occlusion_score
-from .video_tubes import GroundTruthTubes
+from .video_tubes import GroundTruthTubes, PredictedTubes
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class AnnotationFile:
         videos: Video id -> video.
         ground_truth: Video id -> objects, for every video; None if the file withholds
             them, as those of public test sets do.
+        merged_slots: Slot -> slot that it is counted as (TAO's ``merged``).
+        distractor_slots: Categories that BURST's evaluator leaves out.
     """
 
     path: str
@@ -38,6 +41,30 @@ class AnnotationFile:
     slot_of_source: Mapping[int, int]
     videos: Mapping[int, VideoEntry]
     ground_truth: Mapping[int, GroundTruthTubes] | None
+    merged_slots: Mapping[int, int] = field(default_factory=dict)
+    distractor_slots: frozenset[int] = frozenset()
+
+    def counted(
+        self, predictions: Mapping[int, PredictedTubes]
+    ) -> dict[int, PredictedTubes]:
+        """Return tracks as they are scored.
+
+        In the frames that are scored, with merged categories, without distractors.
+
+        Args:
+            predictions: Tracks by video id, as predicted: over the scored frames of
+                each video or over all of them (BURST).
+        """
+        return {i: self._counted(self.videos[i], t) for i, t in predictions.items()}
+
+    def _counted(self, video: VideoEntry, tracks: PredictedTubes) -> PredictedTubes:
+        slots = [self.merged_slots.get(slot, slot) for slot in tracks.slots.tolist()]
+        kept = [i for i, slot in enumerate(slots) if slot not in self.distractor_slots]
+        return PredictedTubes(
+            tubes=tuple(_scored_frames(tracks.tubes[i], video) for i in kept),
+            slots=np.array([slots[i] for i in kept], dtype=np.int64),
+            scores=tracks.scores[kept],
+        )
 
 
 def load_annotations(
@@ -80,10 +107,16 @@ def load_annotations(
             problem="there is nothing to evaluate",
             remedy="pass an annotation file with videos, categories and annotations",
         )
+    distractors: frozenset[int] = frozenset()
+    if file.is_burst:
+        slots = file.slot_of_category
+        distractors = frozenset(slots[i] for i in DISTRACTORS if i in slots)
     truth = None
     if not file.is_withheld:
         num_slots = len(file.label_space)
-        truth = {v.video_id: _tubes_of(file, v, num_slots) for v in file.videos}
+        truth = {
+            v.video_id: _tubes_of(file, v, num_slots, distractors) for v in file.videos
+        }
         if all(np.isnan(video.occlusion).all() for video in truth.values()):
             truth = {i: replace(v, occlusion=None) for i, v in truth.items()}
     return AnnotationFile(
@@ -92,18 +125,24 @@ def load_annotations(
         slot_of_source=file.slot_of_category,
         videos={video.video_id: video for video in file.videos},
         ground_truth=truth,
+        merged_slots=file.merged_slots,
+        distractor_slots=distractors,
     )
 
 
 def _tubes_of(
-    file: annotations.AnnotationFile, video: VideoEntry, num_slots: int
+    file: annotations.AnnotationFile,
+    video: VideoEntry,
+    num_slots: int,
+    distractors: frozenset[int],
 ) -> GroundTruthTubes:
     """Return the objects of one video; its rows are used up."""
     tubes, slots, is_crowd, occlusion = [], [], [], []
     for instance in file.instances(video):
         tubes.append(_tube(file, instance, video))
-        slots.append(instance.slot)
-        is_crowd.append(instance.is_crowd)
+        slot = file.merged_slots.get(instance.slot, instance.slot)
+        slots.append(slot)
+        is_crowd.append(instance.is_crowd or slot in distractors)
         try:
             occlusion.append(occlusion_score(instance.occlusion))
         except ValueError as error:
@@ -115,6 +154,14 @@ def _tubes_of(
         ignored_slots=video.categories.ignored(slots, num_slots),
         occlusion=np.array(occlusion, dtype=np.float64),
     )
+
+
+def _scored_frames(tube: TubeRLE, video: VideoEntry) -> TubeRLE:
+    used = video.frames_used(tube.num_frames)
+    if used is None or tube.num_frames == video.length:
+        return tube
+    frames = tube.to_frames()
+    return TubeRLE.from_frames([frames[t] for t in used], tube.height, tube.width)
 
 
 def _tube(

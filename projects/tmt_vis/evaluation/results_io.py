@@ -169,9 +169,10 @@ def _track(
             f"segmentations must be a list with an RLE or null per frame, got "
             f"{shorten(frames)}"
         )
-    if video.frames is not None and len(frames) == video.num_files:
+    if len(frames) != video.length:
         # Somebody's model predicted the frames without annotations too.
-        frames = [frames[number] for number in video.frames]
+        used = video.frames_used(len(frames))
+        frames = frames if used is None else [frames[number] for number in used]
     if len(frames) != video.length:
         raise ValueError(
             f"{len(frames)} segmentations for the {video.length} frames of video "
@@ -203,7 +204,9 @@ def max_entry_size(videos: Iterable[VideoEntry]) -> int:
     Args:
         videos: Of the annotation file.
     """
-    per_frame = [(v.height * v.width, v.num_files) for v in videos]
+    per_frame = [
+        (v.height * v.width, max(v.num_files, v.sampled_from or 0)) for v in videos
+    ]
     return (1 << 20) + max(
         (frames * (8 * pixels + (1 << 16)) for pixels, frames in per_frame), default=0
     )

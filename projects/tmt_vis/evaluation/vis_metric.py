@@ -207,6 +207,7 @@ class VISMetric(BaseMetric):
             self._write(predictions)
         if self.format_only or self.annotations.ground_truth is None:
             return {}
+        predictions = self.annotations.counted(predictions)
         table = self._evaluate(predictions, boundary=False)
         parts = {**self._seen_and_unseen(table), **self._partitions(table)}
         metrics = {**table.summary(), **parts}

@@ -127,10 +127,10 @@ def own_label_space(tables: dict[str, Any], path: str) -> LabelSpace:
 def _add_warnings(part: Part, warnings: Findings, ids: set[int]) -> None:
     video, index = part.video, part.index
     name = f"video id={video.video_id} ({video.name})"
-    if video.length != video.declared_length:
+    if video.num_files != video.declared_length:
         warnings.add(
             "length that is not the number of file_names",
-            f"{name}: length={video.declared_length}, {video.length} files",
+            f"{name}: length={video.declared_length}, {video.num_files} files",
         )
     seen = {
         instance.source_id

@@ -38,7 +38,8 @@ def read_runs(
             f"{annotation_file} holds no annotations, so there is nothing to compare "
             "the results with"
         )
-    return annotations, [dict(read_results(f, annotations)) for f in result_files]
+    runs = [read_results(f, annotations) for f in result_files]
+    return annotations, [annotations.counted(run) for run in runs]
 
 
 def write_report(path: str | Path, content: Mapping[str, Any]) -> None:
