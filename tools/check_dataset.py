@@ -29,6 +29,7 @@ from tmt_vis.datasets.checking import (
     check_dataset,
     statistics_lines,
 )
+from tmt_vis.datasets.frame_files import locate_frame
 from tmt_vis.files import write_atomically
 from tmt_vis.progress import progress_bar
 from tmt_vis.taxonomy import LabelSpace
@@ -144,7 +145,9 @@ class DrawnFrames(Sequence):
         """Return the frame, or grey: its problem is in the report."""
         video = self._part.video
         shape = (video.height, video.width, 3)
-        image = None if self._root is None else cv2.imread(str(self._root / file_name))
+        image = None
+        if self._root is not None:
+            image = cv2.imread(locate_frame(self._root, file_name))
         if image is None or image.shape != shape:
             return np.full(shape, 128, np.uint8)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

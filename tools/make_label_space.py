@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from tmt_vis.annotations import read_annotations
+from tmt_vis.annotations.values import shorten
 from tmt_vis.command_line import ToolParser, tool
 from tmt_vis.files import replacing
+from tmt_vis.printing import printable
 from tmt_vis.taxonomy import LabelSpace, bundled_names
 from tmt_vis.taxonomy.label_space_writer import format_label_space
 from tmt_vis.taxonomy.names import nearest_names, normalise_name
@@ -85,10 +87,12 @@ def categories_of(path: str) -> list[Mapping[str, Any]]:
     if not isinstance(rows, list) or not rows:
         raise ValueError(f"{path}: has no list 'categories'; give an annotation file")
     for position, row in enumerate(rows):
-        known = isinstance(row, Mapping) and {"id", "name"} <= set(row)
-        if not known:
+        fields = row if isinstance(row, Mapping) else {}
+        types = (type(fields.get("id")), type(fields.get("name")))
+        if types != (int, str):
             raise ValueError(
-                f"{path}: categories[{position}] needs an id and a name, got {row!r}"
+                f"{path}: categories[{position}] needs an integer id and a name, got "
+                f"{shorten(row)}"
             )
     return rows
 
@@ -140,7 +144,7 @@ def partitions_by_list(
     known = {normalise_name(row["name"]): None for row in rows}
     part_of: dict[str, str] = {}
     for part, path in files.items():
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         for name in filter(None, map(str.strip, lines)):
             key = normalise_name(name)
             if key not in known:
@@ -202,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     space = write(args)
     sizes = Counter({part: len(slots) for part, slots in space.partitions.items()})
-    parts = ", ".join(f"{part} {size}" for part, size in sizes.items())
+    parts = ", ".join(f"{printable(part)} {size}" for part, size in sizes.items())
     print(f"{args.out}: {len(space)} categories" + (f" ({parts})" if parts else ""))
 
 

@@ -51,7 +51,7 @@ def test_partitions_of_a_field(make, tmp_path, capsys):
 
 def test_partitions_of_lists(make, tmp_path):
     names = tmp_path / "novel.txt"
-    names.write_text("fire_engine\n\n")
+    names.write_text("fire_engine\n\n", encoding="utf-8-sig")
     assert make("--partition-list", f"novel={names}") == 0
     assert space(tmp_path).partitions == dict(novel=(1,))
 
@@ -70,7 +70,9 @@ def test_links_by_name_and_burst(make, tmp_path):
         (dict(name="ovis"), "belongs to a bundled"),
         (dict(name="My Ranch"), "lower-case letters"),
         (dict(data=dict(videos=[])), "has no list 'categories'"),
-        (dict(data=dict(categories=[dict(id=1)])), "needs an id and a name"),
+        (dict(data=dict(categories=[dict(id=1)])), "an integer id and a name"),
+        (dict(data=dict(categories=[dict(id=1.0, name="a")])), "an integer id and a"),
+        (dict(data=dict(categories=[dict(id=1, name=["a"])])), "an integer id and a"),
         (dict(data=dict(categories=CATEGORIES[:1] * 2)), "source_id 7 means"),
         (dict(options=["--partition-field", "split"]), "has no field 'split'"),
         (
