@@ -1,6 +1,8 @@
 """Loss functions and the criterion that names and weights them."""
 
 from .class_loss import class_loss, restrict_logits
+from .detection_losses import box_losses, focal_loss, mask_focal_loss
+from .embedding_losses import contrastive_losses
 from .mask_losses import point_bce, point_dice
 from .set_criterion import SetCriterion, StagePredictions, target_classes
 from .stage_plan import Stage, StageKind, TaxonomyLossPlan, plan_stages
@@ -12,8 +14,12 @@ __all__ = [
     "StageKind",
     "StagePredictions",
     "TaxonomyLossPlan",
+    "box_losses",
     "class_loss",
     "compilation_loss",
+    "contrastive_losses",
+    "focal_loss",
+    "mask_focal_loss",
     "plan_stages",
     "point_bce",
     "point_dice",

@@ -79,3 +79,39 @@ def similarity_loss(videos: Sequence[ObjectEmbeddings]) -> Tensor:
     count = count.float()
     all_reduce(count, op="mean")
     return total / count.clamp(min=1)
+
+
+def contrastive_losses(
+    queries: Tensor,
+    embeds: Tensor,
+    positives: Tensor,
+    negatives: Tensor,
+    compared: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Pull an object to its queries in another frame, and away from all others (IDOL).
+
+    ``log(1 + sum_p sum_n exp(v.n - v.p))`` over positives p and negatives n of an
+    object with embedding v (Eq. 2 of arXiv:2207.10661), which is the softplus of two
+    logarithms of sums; and the mean squared distance of ``cos(v, k)`` to 1 for
+    positives, to 0 for negatives.
+
+    Args:
+        queries: ``(N, C)`` of the objects, in the key frame.
+        embeds: ``(Q, C)`` of all queries of the reference frame.
+        positives: ``(N, Q)`` bool, the queries of each object there.
+        negatives: ``(N, Q)`` bool, queries that are not near it.
+        compared: ``(N, Q)`` bool, the negatives whose cosine counts.
+
+    Returns:
+        Both losses of each object, ``(N,)``; 0 without positives or negatives.
+    """
+    queries, embeds = queries.float(), embeds.float()
+    dots = queries @ embeds.T
+    none = torch.finfo(dots.dtype).min / 4  # sums of two stay finite
+    away = dots.masked_fill(~negatives, none).logsumexp(1)
+    near = (-dots).masked_fill(~positives, none).logsumexp(1)
+    cosines = F.normalize(queries, dim=1) @ F.normalize(embeds, dim=1).T
+    counted = positives | compared
+    squares = (cosines - positives.float()).square()
+    squares = torch.where(counted, squares, 0).sum(1)
+    return F.softplus(away + near), squares / counted.sum(1).clamp(min=1)

@@ -1,5 +1,6 @@
 """Parameter-free numerics, each fast path beside its readable reference."""
 
+from .boxes import box_gious, box_overlaps, paired_gious, to_centers, to_corners
 from .deform_sampling import deform_attention, deform_attention_reference
 from .deform_sampling_triton import deform_attention_triton
 from .level_layout import LevelLayout
@@ -17,13 +18,14 @@ from .point_sampling import (
     sample_points,
     sample_shared_points,
 )
-from .suppression import box_overlaps, keep_best, mask_overlaps
+from .suppression import keep_best, mask_overlaps
 
 __all__ = [
     "CAN_ATTEND_IN_PARTS",
     "LevelLayout",
     "PointSampler",
     "attend_in_parts",
+    "box_gious",
     "box_overlaps",
     "clip_generator",
     "decode_masks",
@@ -36,7 +38,10 @@ __all__ = [
     "mask_overlaps",
     "masked_attention",
     "masked_attention_reference",
+    "paired_gious",
     "resize_clip",
     "sample_points",
     "sample_shared_points",
+    "to_centers",
+    "to_corners",
 ]

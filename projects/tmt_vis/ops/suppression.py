@@ -1,7 +1,6 @@
-"""Overlaps of boxes and masks, and greedy suppression of duplicates."""
+"""Overlaps of masks, and greedy suppression of duplicates."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
 _EPS = 1e-6
@@ -25,24 +24,6 @@ def mask_overlaps(masks: Tensor) -> Tensor:
     return (shared + _EPS) / (union + _EPS)
 
 
-def box_overlaps(boxes: Tensor, others: Tensor | None = None) -> Tensor:
-    """Compute the IoU of every pair of boxes; 0 where both are empty.
-
-    Args:
-        boxes: ``(..., n, 4)`` corners x0, y0, x1, y1.
-        others: ``(..., m, 4)``; None compares the boxes among themselves.
-
-    Returns:
-        ``(..., n, m)``.
-    """
-    others = boxes if others is None else others
-    low = torch.maximum(boxes[..., :, None, :2], others[..., None, :, :2])
-    high = torch.minimum(boxes[..., :, None, 2:], others[..., None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(-1)
-    union = _areas(boxes)[..., :, None] + _areas(others)[..., None, :] - shared
-    return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
-
-
 def keep_best(scores: np.ndarray, overlaps: np.ndarray, threshold: float) -> np.ndarray:
     """Suppress what overlaps with something better that is kept (greedy NMS).
 
@@ -62,7 +43,3 @@ def keep_best(scores: np.ndarray, overlaps: np.ndarray, threshold: float) -> np.
             kept.append(index)
             alive &= overlaps[index] <= threshold
     return np.array(kept, dtype=np.int64)
-
-
-def _areas(boxes: Tensor) -> Tensor:
-    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)
