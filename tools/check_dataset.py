@@ -22,13 +22,13 @@ import numpy as np
 from tqdm import tqdm
 
 from tmt_vis.command_line import ToolParser, integer, tool
-from tmt_vis.datasets import segmentation
-from tmt_vis.datasets.checking import (
+from tmt_vis.dataset_tools.checking import (
     CheckReport,
     Part,
     check_dataset,
     statistics_lines,
 )
+from tmt_vis.datasets import segmentation
 from tmt_vis.datasets.frame_files import locate_frame
 from tmt_vis.files import write_atomically
 from tmt_vis.progress import progress_bar

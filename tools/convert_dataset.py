@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tmt_vis.command_line import ToolParser, tool
-from tmt_vis.datasets.converters import (
+from tmt_vis.dataset_tools.converters import (
     FRAME_ORDERS,
     Source,
     Written,
@@ -30,7 +30,7 @@ from tmt_vis.datasets.converters import (
     open_labelme,
     write_native,
 )
-from tmt_vis.datasets.errors import ConversionError
+from tmt_vis.dataset_tools.errors import ConversionError
 from tmt_vis.printing import printable
 from tmt_vis.progress import progress_bar
 from tmt_vis.taxonomy import LabelSpace

@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from tmt_vis.command_line import ToolParser, real, tool
-from tmt_vis.datasets.splitting import Split, SplitError, share_lines, split_annotations
+from tmt_vis.dataset_tools.splitting import (
+    Split,
+    SplitError,
+    share_lines,
+    split_annotations,
+)
 from tmt_vis.files import write_atomically
 
 

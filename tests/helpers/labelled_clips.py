@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tmt_vis.datasets.converters import write_native
+from tmt_vis.dataset_tools.converters import write_native
 
 from . import foreign_annotations as foreign
 

@@ -7,7 +7,6 @@ __all__ = [
     "ClipFetchError",
     "ClipRejectedError",
     "ClipStructureError",
-    "ConversionError",
     "FrameError",
 ]
 
@@ -26,7 +25,3 @@ class ClipRejectedError(RuntimeError):
 
 class ClipFetchError(RuntimeError):
     """No clip could be produced after the allowed number of refetches."""
-
-
-class ConversionError(ValueError):
-    """Annotations of a labelling tool cannot be turned into a native file."""

@@ -21,8 +21,8 @@ from helpers.mini_vis import (
 )
 from PIL import Image
 
+from tmt_vis.dataset_tools.checking import check_dataset
 from tmt_vis.datasets import AnnotationError, ImageDataset, VISDataset
-from tmt_vis.datasets.checking import check_dataset
 
 PIPELINE = [dict(type="LoadClipFrames"), dict(type="PackClipInputs")]
 

@@ -23,17 +23,17 @@ from helpers.labelled_clips import (
 )
 from pycocotools import mask as coco_mask
 
-from tmt_vis.datasets import VISDataset
-from tmt_vis.datasets.converters import (
+from tmt_vis.dataset_tools.converters import (
     open_coco_frames,
     open_cvat_video,
     open_index_masks,
     open_labelme,
     write_native,
 )
-from tmt_vis.datasets.converters.cvat_video import shown_shapes
-from tmt_vis.datasets.converters.cvat_xml import CvatShape
-from tmt_vis.datasets.errors import ConversionError
+from tmt_vis.dataset_tools.converters.cvat_video import shown_shapes
+from tmt_vis.dataset_tools.converters.cvat_xml import CvatShape
+from tmt_vis.dataset_tools.errors import ConversionError
+from tmt_vis.datasets import VISDataset
 from tmt_vis.evaluation import load_annotations
 from tmt_vis.taxonomy import LabelSpace
 

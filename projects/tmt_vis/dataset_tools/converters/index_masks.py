@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tmt_vis.datasets.frame_files import frames_of, natural_text_key, orientation_of
+
 from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import frames_of, natural_text_key, orientation_of
 from . import shapes
 from .index_categories import IndexCategories, MotsCategories
 from .source import Source, SourceTrack, SourceVideo, frame_size, relative_names

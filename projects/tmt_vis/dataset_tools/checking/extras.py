@@ -11,12 +11,12 @@ import numpy as np
 
 from tmt_vis.annotations import VideoEntry
 from tmt_vis.annotations.values import with_slashes
+from tmt_vis.datasets import segmentation
+from tmt_vis.datasets.errors import FrameError
+from tmt_vis.datasets.frame_files import ImageHeader, locate_frame, read_header
+from tmt_vis.datasets.transforms import LoadClipFrames
 
-from .. import segmentation
-from ..errors import FrameError
 from ..findings import Findings
-from ..frame_files import ImageHeader, locate_frame, read_header
-from ..transforms import LoadClipFrames
 from .pieces import Part
 
 # Boxes are often made from polygons, and are wider or narrower by up to a pixel.

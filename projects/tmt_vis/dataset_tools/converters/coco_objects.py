@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tmt_vis.annotations import read_flag
+from tmt_vis.datasets import segmentation
 from tmt_vis.structures import compress_segmentation
 from tmt_vis.taxonomy.names import normalise_name
 
-from .. import segmentation
 from ..errors import ConversionError
 from ..findings import Findings
 from . import shapes

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from tmt_vis.datasets.frame_files import frames_of, is_image, natural_text_key
+
 from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import frames_of, is_image, natural_text_key
 from .cvat_xml import IMAGES, VIDEO, CvatMeta
 
 FRAME_ORDERS = ("natural", "lexicographic")

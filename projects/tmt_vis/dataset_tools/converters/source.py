@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import ConversionError, FrameError
+from tmt_vis.datasets.errors import FrameError
+from tmt_vis.datasets.frame_files import common_size, read_header
+
+from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import common_size, read_header
 
 
 @dataclass

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tmt_vis.annotations import AnnotationFile, VideoEntry
+from tmt_vis.datasets.annotation_index import AnnotationIndex
+from tmt_vis.datasets.errors import AnnotationError
 from tmt_vis.taxonomy import LabelSpace
-
-from ..annotation_index import AnnotationIndex
-from ..errors import AnnotationError
 
 Problem = Callable[[str, str], None]  # kind, where
 _Row = tuple[int, Any]  # position in the file, entry

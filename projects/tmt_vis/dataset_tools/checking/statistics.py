@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from tmt_vis.datasets import segmentation
 from tmt_vis.printing import printable
 from tmt_vis.taxonomy import LabelSpace
 
-from .. import segmentation
 from .pieces import Part
 
 _POINTS = ("min", "q25", "median", "q75", "max")

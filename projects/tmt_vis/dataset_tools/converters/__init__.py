@@ -1,4 +1,4 @@
-"""From the files of labelling tools to the native format. No torch in this room."""
+"""From the files of labelling tools to the native format."""
 
 from .coco_frames import open_coco_frames
 from .cvat_frames import FRAME_ORDERS

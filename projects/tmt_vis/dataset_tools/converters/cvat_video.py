@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tmt_vis.datasets.frame_files import natural_text_key
+
 from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import natural_text_key
 from . import shapes
 from .cvat_frames import find_frames, frame_numbers
 from .cvat_xml import (

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tmt_vis.annotations.values import with_slashes
+from tmt_vis.datasets.frame_files import locate_frame, natural_text_key
 
 from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import locate_frame, natural_text_key
 from .coco_objects import tracks_of
 from .json_input import field as json_field
 from .json_input import identity, optional_size, read_object

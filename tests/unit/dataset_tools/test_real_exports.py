@@ -23,13 +23,13 @@ from helpers.labelled_clips import (
 )
 from PIL import Image
 
-from tmt_vis.datasets.converters import (
+from tmt_vis.dataset_tools.converters import (
     open_coco_frames,
     open_cvat_video,
     open_index_masks,
     open_labelme,
 )
-from tmt_vis.datasets.errors import ConversionError
+from tmt_vis.dataset_tools.errors import ConversionError
 
 # ---------------------------------------------------------------- CVAT
 

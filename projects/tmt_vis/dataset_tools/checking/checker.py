@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tmt_vis.annotations import file_label_space, read_annotations, read_flag
+from tmt_vis.datasets.errors import AnnotationError
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 
-from ..errors import AnnotationError
 from ..findings import Findings
 from .extras import FrameChecker, check_boxes
 from .pieces import Dissection, Part

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tmt_vis.datasets.frame_files import frames_of, natural_key, natural_text_key
 from tmt_vis.taxonomy.names import normalise_name
 
 from ..errors import ConversionError
 from ..findings import Findings
-from ..frame_files import frames_of, natural_key, natural_text_key
 from . import shapes
 from .json_input import field, identity, optional_size, read_object
 from .overlap_linking import OverlapLinker

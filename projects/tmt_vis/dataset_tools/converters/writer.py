@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tmt_vis.annotations import AnnotationFile
+from tmt_vis.datasets import segmentation
+from tmt_vis.datasets.annotation_index import AnnotationIndex
 from tmt_vis.files import write_atomically
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 from tmt_vis.taxonomy.names import normalise_name
 
-from .. import segmentation
-from ..annotation_index import AnnotationIndex
 from ..errors import ConversionError
 from ..findings import Findings
 from .label_space_json import label_space_content

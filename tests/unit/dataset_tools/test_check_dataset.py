@@ -17,8 +17,8 @@ from helpers.mini_vis import (
     write_json,
 )
 
+from tmt_vis.dataset_tools.checking import CheckReport, check_dataset
 from tmt_vis.datasets import AnnotationError, VISDataset
-from tmt_vis.datasets.checking import CheckReport, check_dataset
 from tmt_vis.taxonomy import LabelSpace
 
 SPACE = LabelSpace.load("ytvis19")

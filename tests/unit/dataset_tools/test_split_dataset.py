@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 from helpers.mini_vis import moving_video, native_json, write_json
 
-from tmt_vis.datasets import VISDataset
-from tmt_vis.datasets.splitting import (
+from tmt_vis.dataset_tools.splitting import (
     SplitError,
     Unit,
     share_lines,
     split_annotations,
     stratify,
 )
+from tmt_vis.datasets import VISDataset
 
 # The split of twelve videos in three categories, a quarter held out, seed 0.
 VAL_IDS = [14, 17, 20]

@@ -1,0 +1,1 @@
+"""What is done to data sets before they are trained on: convert, check, split."""
