@@ -10,18 +10,27 @@ from typing import Any
 import numpy as np
 import torch
 
+from tmt_vis.archives import check_inflation
+from tmt_vis.checkpoints import load_file
+
 from .base import TEXT_ENCODERS, TextEncoder
 from .errors import TextEmbeddingError
 from .weights import package_versions, sha256_of_files
 
 
 def _is_torchscript(path: Path) -> bool:
+    """Ask as torch.load does, which otherwise unpickles what is in the file.
+
+    An archive with a constants.pkl in some folder is none, whatever it pretends.
+    """
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(
-            name.rpartition("/")[2] == "constants.pkl" for name in archive.namelist()
-        )
+    check_inflation(path, path.stat().st_size)
+    try:
+        reader = torch._C.PyTorchFileReader(str(path))
+    except RuntimeError:  # a zip, but not of torch
+        return False
+    return "constants.pkl" in reader.get_all_records()
 
 
 def _import_open_clip() -> ModuleType:
@@ -109,6 +118,9 @@ class OpenCLIPTextEncoder(TextEncoder):
         open_clip = _import_open_clip()
         tag = self._check_source(open_clip)
         checkpoint = self.checkpoint
+        scripted = checkpoint is not None and _is_torchscript(checkpoint)
+        if checkpoint is not None and not scripted:
+            load_file(checkpoint)  # open_clip's own errors are pages, and advise worse
         model = open_clip.create_model(
             self.model,
             pretrained=str(checkpoint) if checkpoint else self.pretrained,
@@ -116,7 +128,7 @@ class OpenCLIPTextEncoder(TextEncoder):
             # when an architecture without it gets their weights.
             force_quick_gelu=bool(tag.get("quick_gelu", False)),
             # torch refuses TorchScript under weights_only although it runs no pickle.
-            weights_only=not (checkpoint and _is_torchscript(checkpoint)),
+            weights_only=not scripted,
             require_pretrained=True,
         )
         return model.eval(), open_clip.get_tokenizer(self.model)

@@ -7,8 +7,8 @@ request always gives the same name and two requests never share one.
 
 import hashlib
 import json
+import math
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from tmt_vis.archives import check_inflation, justified_bytes
 from tmt_vis.files import replacing
 
 from .base import unit_rows
 from .errors import TextEmbeddingError
 
 FORMAT = 1
-# What numpy, zipfile and json raise on truncated, altered or foreign files.
-_UNREADABLE = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError,
-    zipfile.BadZipFile,
-)  # fmt: skip
+_REMEDY = "make it again with tools/text_embeddings.py"
 
 
 def encoder_slug(identity: str) -> str:
@@ -138,50 +135,86 @@ class TextEmbeddings:
         """
         header, vectors = _read_arrays(path)
         try:
-            if header["format"] != FORMAT:
-                raise TextEmbeddingError(
-                    f"format must be {FORMAT}, got {header['format']}"
-                )
-            _check_vectors(vectors, header["dim"])
-            embeddings = cls(
-                encoder=header["encoder"],
-                templates=tuple(header["templates"]),
-                label_spaces={k: tuple(v) for k, v in header["label_spaces"].items()},
-                prompts=tuple(header["prompts"]),
-                vectors=unit_rows(vectors),
-                made_with=header["made_with"],
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise TextEmbeddingError(f"{path}: incomplete header, {error!r}") from error
+            embeddings = cls._checked(header, vectors)
+            address = embeddings.address
         except TextEmbeddingError as error:
             raise TextEmbeddingError(f"{path}: {error}") from error
-        if path.stem.rpartition("-")[2] != embeddings.address:
+        # The header is JSON of any form: a number where a list should be, a text that
+        # cannot be encoded.
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise TextEmbeddingError(
-                f"{path}: the content has address {embeddings.address}, so the file "
-                "was altered or renamed; make it again with tools/text_embeddings.py"
+                f"{path}: incomplete header, {error!r}; {_REMEDY}"
+            ) from error
+        if path.stem.rpartition("-")[2] != address:
+            raise TextEmbeddingError(
+                f"{path}: the content has address {address}, so the file was altered "
+                f"or renamed; {_REMEDY}"
             )
         return embeddings
 
+    @classmethod
+    def _checked(cls, header: Any, vectors: np.ndarray) -> "TextEmbeddings":
+        if header["format"] != FORMAT:
+            raise TextEmbeddingError(f"format must be {FORMAT}, got {header['format']}")
+        _check_vectors(vectors, header["dim"])
+        return cls(
+            encoder=header["encoder"],
+            templates=tuple(header["templates"]),
+            label_spaces={k: tuple(v) for k, v in header["label_spaces"].items()},
+            prompts=tuple(header["prompts"]),
+            vectors=unit_rows(vectors),
+            made_with=header["made_with"],
+        )
+
 
 def _check_vectors(vectors: np.ndarray, dim: int) -> None:
+    if vectors.dtype.kind != "f":
+        raise TextEmbeddingError(
+            f"vectors must be floating-point numbers, got dtype {vectors.dtype}"
+        )
     if vectors.ndim != 2 or vectors.shape[1] != dim:
         raise TextEmbeddingError(
             f"the header announces width {dim}, the vectors are {vectors.shape}"
         )
-    norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    with np.errstate(over="ignore"):  # what overflows is not of length one
+        norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
     if not np.allclose(norms, 1.0, atol=1e-2):
         raise TextEmbeddingError("stored vectors must be finite and of length one")
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, Any], np.ndarray]:
-    remedy = "make it again with tools/text_embeddings.py"
+def _read_arrays(path: Path) -> tuple[Any, np.ndarray]:
     try:
+        with open(path, "rb") as file:
+            check_inflation(file, path.stat().st_size)
         with np.load(path, allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes().decode())
-            return header, arrays["vectors"]
+            limit = justified_bytes(path.stat().st_size)
+            header = json.loads(_array(arrays, "header", limit).tobytes().decode())
+            return header, _array(arrays, "vectors", limit)
     except FileNotFoundError as error:
         raise TextEmbeddingError(f"no such text-embedding file: {path}") from error
-    except _UNREADABLE as error:
+    # Truncated, altered and foreign files make numpy, zipfile and json stumble in many
+    # ways, and nothing but the bytes is at work here.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
         raise TextEmbeddingError(
-            f"{path} is not a readable text-embedding file ({error}); {remedy}"
+            f"{path} is not a readable text-embedding file ({reason}); {_REMEDY}"
         ) from error
+
+
+def _array(arrays: "np.lib.npyio.NpzFile", name: str, limit: int) -> np.ndarray:
+    """Read an array, unless its shape claims more than the file can hold."""
+    with arrays.zip.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read_header(member)
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed > limit:
+        raise TextEmbeddingError(
+            f"{name} of shape {shape} would take {claimed:,} bytes, which the size of "
+            "the file does not justify"
+        )
+    return arrays[name]

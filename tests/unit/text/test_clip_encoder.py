@@ -1,10 +1,12 @@
 """OpenCLIPTextEncoder with tiny untrained models, and its refusal to download."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
 import torch
+from helpers.hostile_files import PAGE, POINTER, Trap, torch_bytes
 
 from tmt_vis.text import OpenCLIPTextEncoder, TextEmbeddingError
 
@@ -173,3 +175,29 @@ def test_constructing_an_encoder_needs_no_open_clip(monkeypatch):
     assert lazy.identity == "open_clip:RN50:openai"
     with pytest.raises(TextEmbeddingError, match="pip install open_clip_torch"):
         lazy.encode(PROMPTS)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (PAGE, "a web page"),
+        (POINTER, "git lfs pull"),
+        (torch_bytes({"w": torch.ones(2)})[:-200], "damaged or no checkpoint"),
+    ],
+)
+def test_other_files_are_named(content, message, tmp_path):
+    path = tmp_path / "RN50.pt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as error:
+        encoder(checkpoint=str(path)).encode(PROMPTS)
+    assert "weights_only" not in str(error.value)
+
+
+def test_an_archive_that_pretends_to_be_torchscript_runs_nothing(tmp_path):
+    path, sprung = tmp_path / "RN50.pt", tmp_path / "sprung"
+    path.write_bytes(torch_bytes({"state_dict": {"w": Trap(sprung)}}))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("archive/other/constants.pkl", b"")
+    with pytest.raises(ValueError, match="executes code"):
+        encoder(checkpoint=str(path)).encode(PROMPTS)
+    assert not sprung.exists()

@@ -1,6 +1,10 @@
 """Embedding files: addresses, precision, and everything that can be wrong with one."""
 
+import io
 import json
+import resource
+import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -100,6 +104,15 @@ def test_the_file_holds_no_pickle(tmp_path):
         ({"vectors": np.zeros((3, 384), np.float16)}, "of length one"),
         ({"vectors": np.full((3, 384), np.nan, np.float16)}, "of length one"),
         ({"vectors": np.array([[1], [2], [3]], object)}, "not a readable"),
+        ({"vectors": np.array([["a"] * 384] * 3)}, "must be floating-point numbers"),
+        ({"vectors": np.ones((3, 384), bool)}, "must be floating-point numbers"),
+        ({"vectors": np.full((3, 384), 1e300)}, "of length one"),
+        ({"vectors": np.ones((), np.float16)}, "announces width"),
+        ({"prompts": 3}, "incomplete header"),
+        ({"prompts": [["a"], ["b"], ["c"]]}, "incomplete header"),
+        ({"prompts": ["a", "b", {}]}, "incomplete header"),
+        ({"encoder": {"a": 1}}, "was altered or renamed"),
+        ({"label_spaces": [1]}, "incomplete header"),
     ],
 )
 def test_inconsistent_files_are_errors(tmp_path, changes, message):
@@ -138,6 +151,45 @@ def test_corrupt_files_are_errors_with_a_remedy(tmp_path, kind):
             np.save(stream, payload, allow_pickle=True)
     with pytest.raises(TextEmbeddingError, match="not a readable text-embedding file"):
         TextEmbeddings.load(path)
+
+
+def npz(path, header, vectors_member, *, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, member in [("header", header), ("vectors", vectors_member)]:
+            archive.writestr(f"{name}.npy", member)
+    return path
+
+
+def member(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def test_bombs_do_not_go_off(tmp_path):
+    text = member(np.frombuffer(b"{}", np.uint8))
+    header = b"{'descr': '<f2', 'fortran_order': False, 'shape': (3, 35184372088832)}"
+    huge = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header + b"\n"
+    nested = member(np.frombuffer(b"[" * 100_000, np.uint8))
+    files = [
+        npz(tmp_path / "a.npz", text, huge),
+        npz(
+            tmp_path / "b.npz",
+            text,
+            member(np.zeros(1 << 24, np.float16)),
+            compression=zipfile.ZIP_DEFLATED,
+        ),
+        npz(tmp_path / "c.npz", nested, text),
+    ]
+    for path, message in zip(
+        files, ["does not justify", "claim to hold", "recursion"], strict=True
+    ):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(TextEmbeddingError, match=message) as error:
+            TextEmbeddings.load(path)
+        assert str(path) in str(error.value)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert grown < 100_000  # kilobytes
 
 
 def test_a_store_joins_files_and_serves_any_order(tmp_path):
