@@ -27,6 +27,7 @@ from tmt_vis.dataset_tools.converters import (
     open_coco_frames,
     open_cvat_video,
     open_index_masks,
+    open_label_studio,
     open_labelme,
     write_native,
 )
@@ -38,6 +39,7 @@ from tmt_vis.taxonomy import LabelSpace
 FORMATS: dict[str, tuple[Callable[..., Source], str]] = {
     "coco": (open_coco_frames, "COCO JSON of frames, with track ids"),
     "cvat": (open_cvat_video, '"CVAT for video 1.1" XML'),
+    "label-studio": (open_label_studio, "Label Studio JSON with VideoVectorLabels"),
     "labelme": (open_labelme, "LabelMe JSON with group ids"),
     "masks": (open_index_masks, "index PNGs as in DAVIS"),
 }

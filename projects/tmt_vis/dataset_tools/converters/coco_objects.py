@@ -44,12 +44,11 @@ def tracks_of(
         for annotation in annotations:
             key = _key(annotation, believe_crowd, findings)
             category, where = annotation["category"], annotation["where"]
-            label = f"track {key[0]}"
-            track = tracks.setdefault(key, SourceTrack(label, category, {}, key[1]))
+            track = tracks.setdefault(key, _new_track(key, category))
             if normalise_name(track.category) != normalise_name(category):
                 raise ConversionError(
-                    f"{where}: {label} is {category!r} here and {track.category!r} "
-                    "before; an object has one category"
+                    f"{where}: {track.label} is {category!r} here and "
+                    f"{track.category!r} before; an object has one category"
                 )
             counts = _mask(annotation, sides, findings)
             if t in track.masks:
@@ -61,6 +60,12 @@ def tracks_of(
         if track.is_crowd:
             findings.add("crowd regions, kept as such", f"track {key[0]}")
     return list(tracks.values())
+
+
+def _new_track(key: _Key, category: str) -> SourceTrack:
+    number, is_crowd = key
+    track_id = None if is_crowd else number
+    return SourceTrack(f"track {number}", category, {}, is_crowd, track_id)
 
 
 def _key(

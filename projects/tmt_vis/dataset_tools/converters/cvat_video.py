@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,9 +91,25 @@ def _video(
         for kind in track.skipped:
             findings.add(f"{kind} shapes, skipped", f"track {track.track_id} of {name}")
         _check_frames(track, numbers, meta.step, path)
-        tracks.append(_convert(track, numbers, name, size, findings, holds=holds))
+        converted = _convert(track, numbers, name, size, findings, holds=holds)
+        tracks.append((track.object_id, converted))
     file_names = relative_names(files, image_root)
-    return SourceVideo(name, *size, file_names, tracks)
+    return SourceVideo(name, *size, file_names, _united(tracks, size))
+
+
+def _united(
+    tracks: Sequence[tuple[str | None, SourceTrack]], size: tuple[int, int]
+) -> list[SourceTrack]:
+    """Make one object of the masks that say so by their attribute ``track_id``."""
+    found: dict[Any, SourceTrack] = {}
+    for number, (object_id, track) in enumerate(tracks):
+        key = number if object_id is None else (track.category, object_id)
+        known = found.setdefault(key, track)
+        if known is not track:
+            for t, counts in track.masks.items():
+                parts = [known.masks[t], counts] if t in known.masks else [counts]
+                known.masks[t] = shapes.unite(parts, height=size[0], width=size[1])
+    return list(found.values())
 
 
 def _check_frames(
@@ -119,7 +136,7 @@ def _convert(
     holds: bool,
 ) -> SourceTrack:
     label = f"track {track.track_id} of {video}"
-    result = SourceTrack(label, track.label)
+    result = SourceTrack(label, track.label, track_id=track.object_id or track.track_id)
     at = {number: t for t, number in enumerate(numbers)}
     if holds and _is_single_shape(track.shapes, numbers):
         holds = False

@@ -77,12 +77,22 @@ class CvatShape:
 
 @dataclass(frozen=True)
 class CvatTrack:
-    """A track: shapes by ascending frame, and the kinds of those that are no region."""
+    """A track.
+
+    Args:
+        track_id: Its number in the file.
+        label: Category name.
+        shapes: By ascending frame.
+        skipped: Kinds of the shapes that are no region.
+        object_id: Its attribute ``track_id``, which ``tools/export_tracks.py`` gives
+            to masks because CVAT has no mask tracks; None without.
+    """
 
     track_id: str
     label: str
     shapes: tuple[CvatShape, ...]
     skipped: tuple[str, ...]
+    object_id: str | None = None
 
 
 def read_meta(path: Path) -> CvatMeta:
@@ -198,7 +208,16 @@ def _track(track: Element, path: Path) -> CvatTrack:
                 ) from error
     shapes.sort(key=lambda shape: shape.frame)
     skipped = tuple(element.tag for element in track if element.tag in SKIPPED)
-    return CvatTrack(str(track.get("id")), label, tuple(shapes), skipped)
+    return CvatTrack(
+        str(track.get("id")), label, tuple(shapes), skipped, _object_id(track)
+    )
+
+
+def _object_id(track: Element) -> str | None:
+    for attribute in track.iterfind("mask/attribute"):
+        if attribute.get("name") == "track_id" and attribute.text:
+            return attribute.text.strip()
+    return None
 
 
 def _numbers(table: Mapping[str, str], *keys: str) -> np.ndarray:

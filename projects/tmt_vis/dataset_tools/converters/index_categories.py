@@ -9,6 +9,7 @@ from .json_input import read_object
 
 _MOTS_STEP = 1000  # value = class * 1000 + number
 _MOTS_IGNORED = 10000
+MOTS_FOLDER = "instances"
 
 
 class IndexCategories:
@@ -55,6 +56,10 @@ class IndexCategories:
             )
         return name
 
+    def number_of(self, value: int) -> str:
+        """Return the number of an object: its value."""
+        return str(value)
+
     def _listed(self) -> set[str]:
         values = list(self._map.values())
         tables = [table for table in values if isinstance(table, Mapping)]
@@ -91,6 +96,29 @@ class MotsCategories:
                 f"MOTS, but --mots-classes names the classes 1 to {len(self.names)}"
             )
         return self.names[number - 1]
+
+    def number_of(self, value: int) -> str:
+        """Return the number of an object, without its class."""
+        return str(value % _MOTS_STEP)
+
+
+def listed_classes(src: Path) -> list[str] | None:
+    """Read the classes of MOTS PNGs from ``labels.txt``; None if there is none.
+
+    Raises:
+        ConversionError: If two videos have other classes.
+    """
+    found: dict[Path, list[str]] = {}
+    for path in sorted(src.rglob(f"{MOTS_FOLDER}/labels.txt")):
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        found[path] = [line.strip() for line in lines if line.strip()]
+    for path, names in found.items():
+        first = next(iter(found))
+        if names != found[first]:
+            raise ConversionError(
+                f"{path} and {first} list other classes; convert the videos one by one"
+            )
+    return next(iter(found.values()), None)
 
 
 def _without_layout(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:

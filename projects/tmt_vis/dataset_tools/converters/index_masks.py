@@ -11,7 +11,12 @@ from tmt_vis.datasets.frame_files import frames_of, natural_text_key, orientatio
 from ..errors import ConversionError
 from ..findings import Findings
 from . import shapes
-from .index_categories import IndexCategories, MotsCategories
+from .index_categories import (
+    MOTS_FOLDER,
+    IndexCategories,
+    MotsCategories,
+    listed_classes,
+)
 from .source import Source, SourceTrack, SourceVideo, frame_size, relative_names
 
 _INDEX_MODES = ("P", "L", "1", "I", "I;16")
@@ -31,6 +36,10 @@ def open_index_masks(
     0 is background; 255 is ignored, i.e. belongs to nothing. A PNG belongs to the frame
     of the same name; frames without a PNG show no object.
 
+    Folders ``VIDEO/instances`` with a ``labels.txt`` are MOTS PNGs as CVAT and
+    ``tools/export_tracks.py`` write them: the n-th line names class n, and frames are
+    in ``images/VIDEO`` or ``VIDEO/images``.
+
     ``--binary`` reads PNGs of one object per video: what is not 0 is the object.
     ``--mots-classes`` reads those of MOTS: 1000 * class + number, 10000 is ignored.
 
@@ -47,17 +56,20 @@ def open_index_masks(
     Raises:
         ConversionError: If folders do not fit together; the message names them.
     """
-    if (
-        sum(option is not None for option in (category, category_map, mots_classes))
-        != 1
-    ):
+    given = [option is not None for option in (category, category_map, mots_classes)]
+    if not any(given):
+        mots_classes = listed_classes(src)
+        given.append(mots_classes is not None)
+    if sum(given) != 1:
         raise ConversionError(
             "index images name no categories: give one of --category NAME for all "
             "objects, --category-map FILE.json and --mots-classes NAME ..."
         )
     if binary and mots_classes is not None:
         raise ConversionError("give --binary or --mots-classes, not both")
-    images = images or _default_images(src)
+    if images is None:
+        has_images = any(p.is_dir() for p in src.rglob("images"))
+        images = src if has_images else _default_images(src)
     videos = [path for path in src.rglob("*") if path.is_dir() and _pngs(path)]
     if not videos:
         raise ConversionError(f"{src} holds no folder of .png files")
@@ -86,6 +98,16 @@ def _default_images(src: Path) -> Path:
     return images
 
 
+def _place(folder: Path, src: Path, images: Path) -> Path:
+    """Return where the frames of a video are."""
+    relative = folder.relative_to(src)
+    if folder.name == MOTS_FOLDER:
+        relative = relative.parent
+        if not (images / relative).is_dir() or images == src:
+            return images / relative / "images"
+    return images / relative
+
+
 def _pngs(folder: Path) -> list[Path]:
     return [path for path in frames_of(folder) if path.suffix.lower() == ".png"]
 
@@ -98,16 +120,17 @@ def _video(
     binary: bool,
     findings: Findings,
 ) -> SourceVideo:
-    name = folder.relative_to(src).as_posix()
-    if not (images / name).is_dir():
+    place = _place(folder, src, images)
+    name = folder.relative_to(src).as_posix().removesuffix("/instances")
+    if not place.is_dir():
         raise ConversionError(
-            f"video {name!r}: there is no folder {images / name} with its frames"
+            f"video {name!r}: there is no folder {place} with its frames"
         )
-    frames = frames_of(images / name)
+    frames = frames_of(place)
     at = {frame.stem: t for t, frame in enumerate(frames)}
     if len(at) < len(frames):
         raise ConversionError(
-            f"video {name!r}: two images of {images / name} differ in their suffix only"
+            f"video {name!r}: two images of {place} differ in their suffix only"
         )
     size = frame_size(frames, name, findings=findings)
     tracks: dict[int, SourceTrack] = {}
@@ -115,7 +138,7 @@ def _video(
     masks = _pngs(folder)
     for path in masks:
         if path.stem not in at:
-            raise ConversionError(f"{path}: {images / name} has no frame of that name")
+            raise ConversionError(f"{path}: {place} has no frame of that name")
         values = _read_index(path, size, binary)
         for value in np.unique(values).tolist():
             if value in lookup.ignored and not binary:
@@ -125,7 +148,10 @@ def _video(
             elif value:
                 if value not in tracks:
                     label = f"object {value} of {name}"
-                    tracks[value] = SourceTrack(label, lookup.of(name, value))
+                    category = lookup.of(name, value)
+                    tracks[value] = SourceTrack(
+                        label, category, track_id=lookup.number_of(value)
+                    )
                 tracks[value].masks[at[path.stem]] = shapes.encode(values == value)
     if ignored and not tracks:
         raise ConversionError(

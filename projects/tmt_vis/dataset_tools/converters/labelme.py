@@ -174,7 +174,8 @@ class _Objects:
     def _put(self, label: str, number: Any, counts: bytes, title: str) -> None:
         height, width = self._size
         key = (normalise_name(label), number)
-        track = self._tracks.setdefault(key, SourceTrack(title, label))
+        given = number if isinstance(number, str) else None  # the linker counts in int
+        track = self._tracks.setdefault(key, SourceTrack(title, label, track_id=given))
         if self._t in track.masks:
             parts = [track.masks[self._t], counts]
             counts = shapes.unite(parts, height=height, width=width)

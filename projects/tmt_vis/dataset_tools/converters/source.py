@@ -20,12 +20,15 @@ class SourceTrack:
         category: Category name as the source spells it.
         masks: Frame index -> compressed counts; a frame that is not there is absent.
         is_crowd: A region of many objects, which is never trained on.
+        track_id: What the source numbers it with in its video, if it does; kept in
+            the native file.
     """
 
     label: str
     category: str
     masks: dict[int, bytes] = field(default_factory=dict)
     is_crowd: bool = False
+    track_id: str | None = None
 
 
 @dataclass

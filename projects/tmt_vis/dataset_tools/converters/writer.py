@@ -164,6 +164,7 @@ class _Builder:
                 "id": len(self.annotations) + 1,
                 "video_id": video["id"],
                 "category_id": key,  # replaced in `content`
+                **_kept_id(track),
                 "iscrowd": int(track.is_crowd),
                 **size,
                 "length": video["length"],
@@ -200,6 +201,13 @@ class _Builder:
             "categories": categories,
             "annotations": annotations,
         }
+
+
+def _kept_id(track: SourceTrack) -> dict[str, int | str]:
+    number = track.track_id
+    if number is None:
+        return {}
+    return {"track_id": int(number) if number.isdecimal() else number}
 
 
 def _checked_masks(
