@@ -1,10 +1,13 @@
 """Matching of predictions and ground truth."""
 
+from .clip_chain import ClipChain, ClipMatches
 from .match_costs import bce_cost, class_cost, dice_cost, mask_costs
 from .simota import FrameBoxes, QueryMatches, QuerySimOTAAssigner
-from .taxo_hungarian_assigner import TaxoHungarianAssigner
+from .taxo_hungarian_assigner import TaxoHungarianAssigner, on_device, on_host, solve
 
 __all__ = [
+    "ClipChain",
+    "ClipMatches",
     "FrameBoxes",
     "QueryMatches",
     "QuerySimOTAAssigner",
@@ -13,4 +16,7 @@ __all__ = [
     "class_cost",
     "dice_cost",
     "mask_costs",
+    "on_device",
+    "on_host",
+    "solve",
 ]

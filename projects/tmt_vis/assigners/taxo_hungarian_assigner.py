@@ -73,9 +73,26 @@ class TaxoHungarianAssigner:
             Per clip ``(S, N)`` int64: the matched query, -1 for a target left over
             because there are more targets than queries.
         """
-        device = class_logits.device
-        with torch.autocast(device.type, enabled=False):
-            costs = [
+        costs = self.costs(class_logits, mask_embeds, mask_features, targets, points)
+        matches = [solve(cost) for cost in on_host(costs)]
+        return on_device(matches, class_logits.device)
+
+    @torch.no_grad()
+    def costs(
+        self,
+        class_logits: Tensor,
+        mask_embeds: Tensor,
+        mask_features: Tensor,
+        targets: Sequence[ClipTargets],
+        points: PointSampler,
+    ) -> list[Tensor]:
+        """Compute the costs of all clips; the arguments are those of :meth:`assign`.
+
+        Returns:
+            Per clip ``(S, Q, N)``.
+        """
+        with torch.autocast(class_logits.device.type, enabled=False):
+            return [
                 self.clip_costs(
                     class_logits[:, clip].float(),
                     mask_embeds[:, clip].float(),
@@ -85,11 +102,6 @@ class TaxoHungarianAssigner:
                 )
                 for clip, target in enumerate(targets)
             ]
-        on_host = torch.cat([cost.flatten() for cost in costs]).cpu().numpy()
-        matches = _match_all(on_host, [cost.shape for cost in costs])
-        flat = torch.from_numpy(np.concatenate([m.ravel() for m in matches]))
-        chunks = flat.to(device, non_blocking=True).split([m.size for m in matches])
-        return [c.view(m.shape) for c, m in zip(chunks, matches, strict=True)]
 
     def clip_costs(
         self,
@@ -134,17 +146,42 @@ class TaxoHungarianAssigner:
         return costs + self.class_weight * class_cost(class_logits, target.labels)
 
 
-def _match_all(flat: np.ndarray, shapes: Sequence[torch.Size]) -> list[np.ndarray]:
-    """Solve every (stage, clip) problem of the concatenated costs."""
+def on_host(costs: Sequence[Tensor]) -> list[np.ndarray]:
+    """Bring costs to the host with one copy; those that are not finite become huge."""
+    flat = torch.cat([cost.flatten() for cost in costs]).cpu().numpy()
     flat = np.nan_to_num(flat, nan=_HUGE_COST, posinf=_HUGE_COST, neginf=-_HUGE_COST)
-    matches, start = [], 0
-    for stages, queries, num_targets in shapes:
-        stop = start + stages * queries * num_targets
-        costs = flat[start:stop].reshape(stages, queries, num_targets)
-        match = np.full((stages, num_targets), -1, dtype=np.int64)
-        for stage, cost in enumerate(costs):
-            rows, columns = linear_sum_assignment(cost)
-            match[stage, columns] = rows
-        matches.append(match)
-        start = stop
+    parts = np.split(flat, np.cumsum([cost.numel() for cost in costs])[:-1])
+    return [part.reshape(x.shape) for part, x in zip(parts, costs, strict=True)]
+
+
+def solve(costs: np.ndarray, blocked: np.ndarray | None = None) -> np.ndarray:
+    """Match the targets of one clip in each stage.
+
+    Args:
+        costs: ``(S, Q, N)``, finite.
+        blocked: bool, broadcastable to the costs: pairs that are never matched.
+
+    Returns:
+        ``(S, N)`` int64, the query of each target; -1 for a target left over.
+    """
+    stages, _, num_targets = costs.shape
+    if blocked is not None:
+        blocked = np.broadcast_to(blocked, costs.shape)
+        # Above the sum of all others, so no pair that may be is given up for one.
+        span = np.ptp(costs.astype(np.float64)) + 1 if costs.size else 1
+        costs = np.where(blocked, costs + span * min(costs.shape[1:]), costs)
+    matches = np.full((stages, num_targets), -1, dtype=np.int64)
+    for match, cost in zip(matches, costs, strict=True):
+        rows, columns = linear_sum_assignment(cost)
+        match[columns] = rows
+    if blocked is not None:
+        taken = np.take_along_axis(blocked, matches[:, None].clip(min=0), axis=1)
+        matches[taken[:, 0]] = -1
     return matches
+
+
+def on_device(matches: Sequence[np.ndarray], device: torch.device) -> list[Tensor]:
+    """Bring matches to the device with one copy that nobody waits for."""
+    flat = torch.from_numpy(np.concatenate([match.ravel() for match in matches]))
+    parts = flat.to(device, non_blocking=True).split([m.size for m in matches])
+    return [part.view(m.shape) for part, m in zip(parts, matches, strict=True)]

@@ -2,16 +2,28 @@
 
 from .class_loss import class_loss, restrict_logits
 from .detection_losses import box_losses, focal_loss, mask_focal_loss
-from .embedding_losses import contrastive_losses
+from .embedding_losses import (
+    ObjectEmbeddings,
+    contrastive_losses,
+    matched_embeddings,
+    similarity_loss,
+)
 from .mask_losses import point_bce, point_dice
-from .set_criterion import SetCriterion, StagePredictions, target_classes
+from .set_criterion import (
+    SetCriterion,
+    StageLosses,
+    StagePredictions,
+    target_classes,
+)
 from .stage_plan import Stage, StageKind, TaxonomyLossPlan, plan_stages
 from .taxonomy_loss import compilation_loss
 
 __all__ = [
+    "ObjectEmbeddings",
     "SetCriterion",
     "Stage",
     "StageKind",
+    "StageLosses",
     "StagePredictions",
     "TaxonomyLossPlan",
     "box_losses",
@@ -20,9 +32,11 @@ __all__ = [
     "contrastive_losses",
     "focal_loss",
     "mask_focal_loss",
+    "matched_embeddings",
     "plan_stages",
     "point_bce",
     "point_dice",
     "restrict_logits",
+    "similarity_loss",
     "target_classes",
 ]

@@ -31,6 +31,26 @@ class StagePredictions:
     mask_features: Tensor
 
 
+@dataclass(frozen=True)
+class StageLosses:
+    """Losses of each stage, before their weights.
+
+    Args:
+        classes: ``(S,)``.
+        bce: ``(S',)`` of the stages that pay for masks.
+        dice: ``(S',)``.
+    """
+
+    classes: Tensor
+    bce: Tensor
+    dice: Tensor
+
+    def mean_over(self, copies: int) -> "StageLosses":
+        """Average groups of stages that are copies of one, side by side."""
+        parts = (self.classes, self.bce, self.dice)
+        return StageLosses(*(x.unflatten(0, (-1, copies)).mean(1) for x in parts))
+
+
 class SetCriterion:
     """Compute ``L_mask + lambda_cls L_cls + lambda_taxo L_taxo`` (Eq. 8).
 
@@ -84,25 +104,69 @@ class SetCriterion:
         Returns:
             Losses by name, each already weighted.
         """
-        num_masks, class_norm = self._normalisers(predictions, targets)
-        classes = self._class_losses(predictions, targets, assignment, class_norm)
         mask_stages = [i for i, stage in enumerate(stages) if stage.masks]
-        bce, dice = self._mask_losses(
-            predictions, targets, assignment, mask_stages, num_masks
+        losses = self.stage_losses(predictions, targets, assignment, mask_stages)
+        return self.named(losses, stages)
+
+    def stage_losses(
+        self,
+        predictions: StagePredictions,
+        targets: Sequence[ClipTargets],
+        assignment: Sequence[Tensor],
+        mask_stages: Sequence[int] | None = None,
+        *,
+        rows: str = "frame",
+        class_assignment: Sequence[Tensor] | None = None,
+        class_norm: Tensor | None = None,
+    ) -> StageLosses:
+        """Compute the losses of all stages, without weights and names.
+
+        Args:
+            predictions: of all stages.
+            targets: one per clip.
+            assignment: per clip ``(S, N)``, see :meth:`__call__`.
+            mask_stages: stages that pay for masks; None = all.
+            rows: what a mask is in BCE and dice: each ``frame`` of an object, or its
+                whole ``tube`` (VITA).
+            class_assignment: the same for the class loss, where it differs.
+            class_norm: sum of the class weights, a scalar or ``(S,)``, on this
+                process; None counts each target once.
+        """
+        num_masks, counted = self._normalisers(predictions, targets)
+        if class_norm is not None:
+            counted = class_norm.to(counted)
+            all_reduce(counted, op="mean")
+        classes = self._class_losses(
+            predictions, targets, class_assignment or assignment, counted
         )
+        if mask_stages is None:
+            mask_stages = range(len(predictions.class_logits))
+        bce, dice = self._mask_losses(
+            predictions, targets, assignment, list(mask_stages), num_masks, rows
+        )
+        return StageLosses(classes, bce, dice)
+
+    def named(self, losses: StageLosses, stages: Sequence[Stage]) -> Losses:
+        """Weight losses and name them.
+
+        Args:
+            losses: of the stages.
+            stages: what each stage pays.
+        """
+        mask_stages = [i for i, stage in enumerate(stages) if stage.masks]
         weights = [self.loss_weights[stage.class_weight] for stage in stages]
-        classes = (classes * classes.new_tensor(weights)).unbind()
-        bce = (self.loss_weights["mask"] * bce).unbind()
-        dice = (self.loss_weights["dice"] * dice).unbind()
-        losses: Losses = {}
+        classes = (losses.classes * losses.classes.new_tensor(weights)).unbind()
+        bce = (self.loss_weights["mask"] * losses.bce).unbind()
+        dice = (self.loss_weights["dice"] * losses.dice).unbind()
+        named: Losses = {}
         for loss, stage in zip(classes, stages, strict=True):
             if stage.class_name is not None:
-                losses[stage.class_name] = loss
+                named[stage.class_name] = loss
         for row, index in enumerate(mask_stages):
             prefix = stages[index].prefix
-            losses[f"{prefix}loss_mask"] = bce[row]
-            losses[f"{prefix}loss_dice"] = dice[row]
-        return losses
+            named[f"{prefix}loss_mask"] = bce[row]
+            named[f"{prefix}loss_dice"] = dice[row]
+        return named
 
     def _normalisers(
         self, predictions: StagePredictions, targets: Sequence[ClipTargets]
@@ -139,6 +203,7 @@ class SetCriterion:
         assignment: Sequence[Tensor],
         mask_stages: list[int],
         num_masks: Tensor,
+        rows: str,
     ) -> tuple[Tensor, Tensor]:
         embeds = predictions.mask_embeds
         features = predictions.mask_features.float()
@@ -152,14 +217,19 @@ class SetCriterion:
             # Indexing keeps nothing for the backward; gather keeps all queries.
             chosen = embeds[:, clip][stages, matches[mask_stages].clamp(min=0)].float()
             clip_bce, clip_dice = self._clip_mask_losses(
-                chosen, features[clip], target, matches[mask_stages]
+                chosen, features[clip], target, matches[mask_stages], rows
             )
             bce, dice = bce + clip_bce, dice + clip_dice
         scale = features.shape[1] if self.mmdet_bce_scale else 1
         return bce * scale / num_masks, dice / num_masks
 
     def _clip_mask_losses(
-        self, embeds: Tensor, features: Tensor, target: ClipTargets, matches: Tensor
+        self,
+        embeds: Tensor,
+        features: Tensor,
+        target: ClipTargets,
+        matches: Tensor,
+        rows: str,
     ) -> tuple[Tensor, Tensor]:
         """Sum the mask losses of one clip.
 
@@ -168,9 +238,10 @@ class SetCriterion:
             features: ``(T, C, H, W)``.
             target: of the clip.
             matches: ``(S, N)``, -1 where a target has no query.
+            rows: ``frame`` or ``tube``.
 
         Returns:
-            BCE and dice, ``(S,)`` each: sums over instances and frames.
+            BCE and dice, ``(S,)`` each: sums over instances (and frames).
         """
         num_stages, num_targets = matches.shape
         logits = mask_logits(embeds.flatten(0, 1)[None], features[None])
@@ -180,6 +251,11 @@ class SetCriterion:
             points = self.points.loss_points(logits, generator)
             truth = self._sample_targets(target.masks, points, num_stages)
         sampled = sample_points(logits, points).squeeze(1)
+        if rows == "tube":
+            frames = len(features)
+            sampled, truth = (
+                x.unflatten(0, (-1, frames)).flatten(1) for x in (sampled, truth)
+            )
         shape = (num_stages, num_targets, -1)
         matched = (matches >= 0).unsqueeze(-1)
         bce = (point_bce(sampled, truth).view(shape) * matched).sum((1, 2))

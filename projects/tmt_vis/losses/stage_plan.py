@@ -5,7 +5,7 @@ TMT-VIS adds predictions "right after the injection" (Sec. 3.4), which are super
 by the taxonomy-aware matching loss.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -38,6 +38,11 @@ class Stage:
     class_weight: str = "cls"
     masks: bool = True
     own_assignment: bool = True
+
+    def named(self, part: str) -> "Stage":
+        """Return the stage with another part of the model in front of its names."""
+        name = self.class_name and f"{part}{self.class_name}"
+        return replace(self, prefix=f"{part}{self.prefix}", class_name=name)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Data with invariants: samples, targets and tubes. No nn.Module."""
 
 from .clip_data_sample import ClipDataSample
-from .clip_targets import ClipTargets
+from .clip_targets import ClipTargets, presence
 from .frame_rle import FrameRLE, compress_segmentation
 from .tube_rle import (
     TubeRLE,
@@ -21,4 +21,5 @@ __all__ = [
     "frame_areas",
     "frame_masks",
     "mask_switches",
+    "presence",
 ]

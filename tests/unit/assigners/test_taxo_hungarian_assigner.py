@@ -1,5 +1,7 @@
 """Matching equals a written-out reference, stays in the label space, never fails."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from tmt_vis.assigners import (
     bce_cost,
     dice_cost,
     mask_costs,
+    solve,
 )
 from tmt_vis.losses import restrict_logits
 from tmt_vis.ops import PointSampler, clip_generator, mask_logits, sample_points
@@ -162,3 +165,29 @@ def test_shared_sums_equal_the_costs_of_logits(num_points, num_targets, at_once)
     )
     assert fast.shape == (2, 3, num_targets)
     torch.testing.assert_close(fast.double(), slow, atol=1e-5, rtol=1e-5)
+
+
+def assignments(targets, queries):
+    """Yield every way to give different queries to some of the targets."""
+    for size in range(min(targets, queries) + 1):
+        for some in itertools.combinations(range(targets), size):
+            for chosen in itertools.permutations(range(queries), size):
+                yield list(zip(chosen, some, strict=True))
+
+
+def test_blocked_pairs_are_never_matched():
+    random = np.random.RandomState(0)
+    for _ in range(50):
+        costs = random.standard_normal((1, 4, 3)).astype(np.float32) * 100
+        blocked = random.random((4, 3)) < 0.4
+        (match,) = solve(costs, blocked)
+        found = [(query, n) for n, query in enumerate(match.tolist()) if query >= 0]
+        assert not any(blocked[pair] for pair in found)
+        best = min(
+            (-len(pairs), sum(costs[0][pair] for pair in pairs))
+            for pairs in assignments(3, 4)
+            if not any(blocked[pair] for pair in pairs)
+        )
+        assert -len(found) == best[0]
+        assert sum(costs[0][pair] for pair in found) == pytest.approx(best[1])
+    assert solve(costs, np.ones((4, 3), bool)).tolist() == [[-1] * 3]
