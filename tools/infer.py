@@ -183,7 +183,8 @@ def predict(task: VideoTask, outputs: VideoOutputs, *, resume: bool) -> VideoRes
     if outputs.masks is not None:
         write_masks(outputs.masks, result)
     if outputs.video is not None:
-        write_rendering(outputs.video, result, task.source)
+        written = write_rendering(outputs.video, result, task.source)
+        print(f"written: {outputs.video} ({written.codec})")
     return result
 
 

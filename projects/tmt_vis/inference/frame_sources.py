@@ -7,15 +7,18 @@ Nobody keeps frames here: memory is one frame, whatever the length of the video.
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import mmcv
 import numpy as np
 
+from tmt_vis.image_content import check_header, is_animated
+
 from .errors import FrameSourceError
+from .frame_timing import FrameTiming
 
 DEFAULT_FPS = 10.0  # of inputs that know none
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -51,12 +54,30 @@ class FrameSource(ABC):
         self.height, self.width = size
         self.fps = fps or DEFAULT_FPS
         self.num_frames = num_frames
+        # Width of a pixel over its height; masks count pixels, pictures are stretched.
+        self.pixel_aspect = 1.0
         # Why reading ended before the announced end; known once it has ended.
         self.truncated: str | None = None
 
     @abstractmethod
     def identity(self) -> str:
         """Return what tells this input from any other, to resume a run on it."""
+
+    def timing(self, num_frames: int) -> FrameTiming:
+        """Say when the first frames are shown; known once they have been read.
+
+        Args:
+            num_frames: Frames that count.
+        """
+        return FrameTiming(self.fps)
+
+    def end_facts(self) -> dict[str, Any]:
+        """Return what reading found out, as JSON data."""
+        return {"truncated": self.truncated}
+
+    def restore_end(self, facts: Mapping[str, Any]) -> None:
+        """Take over what an earlier run that read the video to its end found out."""
+        self.truncated = facts["truncated"]
 
     def frames(self, start: int = 0) -> Iterator[np.ndarray]:
         """Read the frames from number ``start`` on.
@@ -192,11 +213,16 @@ def read_image(path: Path, backend: str = "cv2") -> np.ndarray:
         content = path.read_bytes()
         # OpenCV before 5 fills the missing part of a cut JPEG with grey.
         is_cut = content.startswith(_JPEG_START) and _JPEG_END not in content
+        check_header(content)
         frame = None if is_cut else mmcv.imfrombytes(content, "color", backend=backend)
-    except (OSError, cv2.error) as error:
+    except (OSError, ValueError, cv2.error) as error:
         raise FrameSourceError(
             f"{path}: cannot be read as an image ({error})"
         ) from error
+    if is_animated(content):
+        raise FrameSourceError(
+            f"{path}: is an animation and not one frame; give it alone, as a video"
+        )
     if frame is None:
         raise FrameSourceError(f"{path}: not a complete image; copy it again")
     return frame

@@ -15,6 +15,7 @@ from tmt_vis.datasets.frame_files import (
     natural_key,
 )
 
+from .animations import AnimatedImage, is_animation
 from .errors import FrameSourceError
 from .frame_sources import ArrayFrames, FrameSource, ImageFiles
 from .video_capture import Camera, VideoFile
@@ -112,6 +113,8 @@ def _open_sequence(
 
 
 def _open_file(path: Path, fps: float | None, image_backend: str) -> FrameSource:
+    if is_animation(path):
+        return AnimatedImage(path, fps=fps)
     if is_image(path):
         return ImageFiles([path], name=path.stem, fps=fps, backend=image_backend)
     return VideoFile(path, fps=fps)

@@ -61,9 +61,11 @@ class VideoResult:
         taxonomy: Compiled categories, best first; empty for a model without TCM.
         height: H of the frames in pixels.
         width: W of the frames in pixels.
-        fps: Frames per second.
+        fps: Frames per second; their mean, if they come at uneven times.
         num_frames: Frames that were read.
         truncated: Why the video could not be read to its end; None if it could.
+        frame_times: Seconds at which the frames are shown, the first at 0, of a video
+            with a variable rate; None if ``fps`` says it.
     """
 
     name: str
@@ -75,6 +77,7 @@ class VideoResult:
     fps: float
     num_frames: int
     truncated: str | None = None
+    frame_times: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """Frames that OpenCV decodes: video files and cameras."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from mmengine.logging import MMLogger
 
+from tmt_vis.image_content import check_claimed_size
+
 from .errors import FrameSourceError
 from .frame_sources import FrameSource, digest, file_identity
+from .frame_timing import FrameTiming, timing_of
 
 
 class VideoFile(FrameSource):
@@ -28,9 +32,13 @@ class VideoFile(FrameSource):
     def __init__(self, path: Path, *, fps: float | None = None) -> None:
         self.path = path
         capture = cv2.VideoCapture(str(path))
-        frame = _first_frame(capture)
-        announced, own_fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), _fps(capture)
-        capture.release()
+        try:
+            _check_claim(capture, path)
+            frame = _first_frame(capture)
+            announced, own_fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), _fps(capture)
+            aspect = _pixel_aspect(capture)
+        finally:
+            capture.release()
         if frame is None:
             raise FrameSourceError(
                 f"{path}: OpenCV cannot decode this file as a video; it is damaged, no "
@@ -43,31 +51,53 @@ class VideoFile(FrameSource):
             fps=fps or own_fps,
             num_frames=int(announced) if announced > 0 else None,
         )
+        self.pixel_aspect = aspect
+        self._has_rate = fps is not None  # of the user; then the file's does not count
+        self._times: list[float] = []
+
+    def timing(self, num_frames: int) -> FrameTiming:
+        """Say when the first frames are shown; known once they have been read."""
+        if self._has_rate:
+            return FrameTiming(self.fps)
+        return timing_of(self._times[:num_frames], self.fps)
+
+    def end_facts(self) -> dict[str, Any]:
+        """Return what reading found out, as JSON data."""
+        return {**super().end_facts(), "times": self._times}
+
+    def restore_end(self, facts: Mapping[str, Any]) -> None:
+        """Take over what an earlier run that read the video to its end found out."""
+        super().restore_end(facts)
+        self._times = facts.get("times", [])
 
     def identity(self) -> str:
         """Hash name, size and time of the file."""
         return digest([file_identity(self.path)])
 
     def _read(self, start: int) -> Iterator[np.ndarray]:
-        self.truncated = None
+        self.truncated, self._times = None, []
         capture = cv2.VideoCapture(str(self.path))
-        count = 0
         try:
             # Decoded, not sought: seeking is off by some frames in many containers.
-            while count < start and capture.grab():
-                count += 1
-            while (decoded := capture.read())[0]:
-                count += 1
-                yield decoded[1]
+            while capture.grab():
+                self._times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+                if len(self._times) <= start:
+                    continue
+                decoded, frame = capture.retrieve()
+                if not decoded:
+                    break
+                yield frame
         finally:
             capture.release()
-        self._note_end(count)
+        self._note_end(len(self._times))
 
     def _note_end(self, count: int) -> None:
-        expected = self.num_frames or 0
+        # Of uneven times the number is an estimate that may be twice too high.
+        rate = timing_of(self._times, self.fps).fps / self.fps
+        expected = (self.num_frames or 0) * min(1.0, rate)
         if expected - count > max(2, self._ESTIMATE_ERROR * expected):
             self.truncated = (
-                f"{self.path}: {count} of {expected} frames could be decoded"
+                f"{self.path}: {count} of {expected:.0f} frames could be decoded"
             )
             MMLogger.get_current_instance().warning(
                 f"{self.truncated}; the rest of the file is damaged or missing, and "
@@ -128,6 +158,29 @@ def _first_frame(capture: cv2.VideoCapture) -> np.ndarray | None:
         return None
     decoded, frame = capture.read()
     return frame if decoded else None
+
+
+def _check_claim(capture: cv2.VideoCapture, path: Path) -> None:
+    """Refuse a file that claims frames its bytes cannot hold, before one is decoded."""
+    width, height = (
+        int(max(0, capture.get(key)))
+        for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    try:
+        check_claimed_size(width, height, path.stat().st_size)
+    except ValueError as error:
+        raise FrameSourceError(f"{path}: {error}") from error
+
+
+def _pixel_aspect(capture: cv2.VideoCapture) -> float:
+    """Return the width of a pixel over its height, as it is after rotation."""
+    aspect = capture.get(cv2.CAP_PROP_SAR_NUM) / (
+        capture.get(cv2.CAP_PROP_SAR_DEN) or 1.0
+    )
+    if not (np.isfinite(aspect) and aspect > 0):
+        return 1.0
+    turned = capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 == 90
+    return 1 / aspect if turned else aspect
 
 
 def _fps(capture: cv2.VideoCapture) -> float | None:

@@ -80,6 +80,7 @@ class VideoTask:
                     compiled[union_id] = max(score, compiled.get(union_id, 0.0))
                 num_frames = prediction.window.stop
             taxonomy = compiled_categories(compiled, head.vocabulary.taxonomy)
+        timing = self.source.timing(num_frames)
         return VideoResult(
             name=self.source.name,
             label_space=self.label_space.name,
@@ -92,9 +93,10 @@ class VideoTask:
             taxonomy=taxonomy,
             height=self.source.height,
             width=self.source.width,
-            fps=self.source.fps,
+            fps=timing.fps,
             num_frames=num_frames,
             truncated=self.source.truncated,
+            frame_times=timing.times,
         )
 
     def _windows(
@@ -111,12 +113,12 @@ class VideoTask:
         partial.begin(stored)
         yield from stored.windows
         if stored.end is not None:
-            self.source.truncated = stored.end["truncated"]
+            self.source.restore_end(stored.end)
             return
         for prediction in self._compute(stored.windows, progress):
             partial.append(prediction)
             yield prediction
-        partial.end({"truncated": self.source.truncated})
+        partial.end(self.source.end_facts())
 
     def _read_from(
         self, progress: Progress | None

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -13,6 +14,7 @@ from tmt_vis.files import replacing
 from tmt_vis.structures import frame_masks
 from tmt_vis.visualization import (
     TrackLabel,
+    WrittenVideo,
     draw_legend,
     draw_tracks,
     track_color,
@@ -34,8 +36,8 @@ def write_json(path: Path, results: Mapping[int, VideoResult]) -> int:
     """Write tracks in the result format of YouTube-VIS, with names.
 
     The keys the format knows come with ``category_name``, ``track_id`` and
-    ``video_name``, which evaluation servers ignore. ``category_id`` is the
-    ``source_id``.
+    ``video_name``, which evaluation servers ignore, and for a video with a variable
+    rate ``frame_times``, in seconds. ``category_id`` is the ``source_id``.
 
     Args:
         path: The file.
@@ -48,7 +50,7 @@ def write_json(path: Path, results: Mapping[int, VideoResult]) -> int:
     with replacing(path) as draft, open(draft, "w", encoding="utf-8") as stream:
         for video_id, result in results.items():
             for track in result.tracks:
-                entry = _entry(track, video_id, result.name)
+                entry = _entry(track, video_id, result)
                 stream.write(("[\n" if not count else ",\n") + json.dumps(entry))
                 count += 1
         stream.write("\n]\n" if count else "[]\n")
@@ -89,6 +91,8 @@ def write_masks(folder: Path, result: VideoResult) -> None:
             "format": _MASK_FORMAT,
             "video": result.name,
             "num_frames": result.num_frames,
+            "fps": result.fps,
+            "frame_times": result.frame_times,
             "tracks": [_mask_row(track) for track in tracks],
         }
         text = json.dumps(content, indent=1)
@@ -124,25 +128,29 @@ def is_mask_folder(folder: Path) -> bool:
         return False
     count = len(names) - 1
     written = {_MASK_NAME.format(number) for number in range(count)}
-    # Up to version 0.4.2 the index had neither a format nor a number of frames.
-    own = {"format": _MASK_FORMAT, "num_frames": count}
-    return (
-        isinstance(index, dict)
-        and {"video", "tracks"} <= set(index) <= {"video", "tracks", *own}
-        and all(index.get(key, value) == value for key, value in own.items())
-        and names == {*written, _MASK_INDEX}
-    )
+    if not isinstance(index, dict) or names != {*written, _MASK_INDEX}:
+        return False
+    if set(index) == {"video", "tracks"}:  # as up to version 0.4.2
+        return True
+    return index.get("format") == _MASK_FORMAT and index.get("num_frames") == count
 
 
-def write_rendering(path: Path, result: VideoResult, source: FrameSource) -> None:
+def write_rendering(
+    path: Path, result: VideoResult, source: FrameSource
+) -> WrittenVideo:
     """Draw the tracks over the video, with a legend under it.
 
     Args:
-        path: ``*.mp4`` or ``*.gif``.
+        path: ``*.mp4``, ``*.gif`` or another of ``VIDEO_SUFFIXES``.
         result: Of the video.
-        source: The video; it is read again.
+        source: The video; it is read again. Frames of pixels that are no squares are
+            stretched, so that a circle is a circle.
+
+    Returns:
+        What the file holds.
     """
-    write_video(path, _render(result, source), fps=result.fps)
+    frames = _render(result, source)
+    return write_video(path, frames, fps=result.fps, times=result.frame_times)
 
 
 def best_per_object(tracks: Sequence[Track]) -> list[Track]:
@@ -169,16 +177,19 @@ def _masks_per_frame(
     )
 
 
-def _entry(track: Track, video_id: int, video_name: str) -> dict[str, Any]:
-    return {
+def _entry(track: Track, video_id: int, result: VideoResult) -> dict[str, Any]:
+    entry = {
         "video_id": video_id,
         "category_id": track.source_id,
         "score": track.score,
         "segmentations": track.tube.to_frames(),
         "category_name": track.name,
         "track_id": track.id,
-        "video_name": video_name,
+        "video_name": result.name,
     }
+    if result.frame_times is not None:
+        entry["frame_times"] = result.frame_times
+    return entry
 
 
 def _mask_row(track: Track) -> dict[str, Any]:
@@ -206,10 +217,27 @@ def _render(result: VideoResult, source: FrameSource) -> Iterator[np.ndarray]:
     masks = _masks_per_frame(tracks, result)
     legend = None
     for frame, shown in zip(frames, masks, strict=True):
+        frame, shown = _square_pixels(frame, shown, source.pixel_aspect)
         image = draw_tracks(np.ascontiguousarray(frame[..., ::-1]), shown, labels)
         if legend is None:
             legend = _legend(labels, image.shape[0], image.shape[1])
         yield np.concatenate([image, legend])
+
+
+def _square_pixels(
+    frame: np.ndarray, masks: np.ndarray, aspect: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Stretch a frame (H, W, 3) and its masks (N, H, W) to pixels that are squares."""
+    height, width = frame.shape[:2]
+    if round(width * aspect) == width:
+        return frame, masks
+    size = (max(1, round(width * aspect)), height)
+    stretched = [
+        cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        for mask in masks
+    ]
+    masks = np.array(stretched, dtype=bool).reshape(-1, *size[::-1])
+    return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), masks
 
 
 def _legend(labels: Sequence[TrackLabel], height: int, width: int) -> np.ndarray:
