@@ -167,9 +167,10 @@ def solve(costs: np.ndarray, blocked: np.ndarray | None = None) -> np.ndarray:
     stages, _, num_targets = costs.shape
     if blocked is not None:
         blocked = np.broadcast_to(blocked, costs.shape)
-        # Above the sum of all others, so no pair that may be is given up for one.
-        span = np.ptp(costs.astype(np.float64)) + 1 if costs.size else 1
-        costs = np.where(blocked, costs + span * min(costs.shape[1:]), costs)
+        # So high that no pair that may be is given up for one that may not.
+        low, high = (f(costs.astype(np.float64), initial=0) for f in (np.min, np.max))
+        most = min(costs.shape[1:])
+        costs = np.where(blocked, high + most * (high - low + 1), costs)
     matches = np.full((stages, num_targets), -1, dtype=np.int64)
     for match, cost in zip(matches, costs, strict=True):
         rows, columns = linear_sum_assignment(cost)
