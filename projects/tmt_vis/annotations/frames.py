@@ -1,5 +1,6 @@
 """Which masks of an annotation are meant, and which frames anybody looked at."""
 
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def segmentations_of(
         there = sorted(name for name in annotation if name.startswith("segmentation"))
         raise ValueError(
             f"segmentation_key is {key!r}, which is missing or not a list; the entry "
-            f"has {there}"
+            f"has {reprlib.repr(there)}"
         )
     if len(frames) not in (num_files, declared_length):
         raise ValueError(

@@ -3,6 +3,7 @@
 import json
 import lzma
 import re
+import reprlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -53,6 +54,10 @@ def iterate_entries(
     try:
         with _open_text(path) as (stream, size):
             yield from _Reader(stream, str(path), size, max_entry, progress).entries()
+    except OSError as error:
+        if error.errno is not None:  # of the file, not of bz2: "Invalid data stream"
+            raise
+        raise ValueError(f"{path} must be a whole zip: {error}") from error
     except _DAMAGED as error:
         raise ValueError(f"{path} must be JSON text or a whole zip: {error}") from error
 
@@ -162,7 +167,8 @@ def _open_text(path: str | Path) -> Iterator[tuple[TextIO, int]]:
     with zipfile.ZipFile(path) as archive:
         if NAME_IN_ZIP not in archive.namelist():
             raise ValueError(
-                f"{path} must hold {NAME_IN_ZIP} at its top, got {archive.namelist()}"
+                f"{path} must hold {NAME_IN_ZIP} at its top, got "
+                f"{reprlib.repr(archive.namelist())}"
             )
         size = archive.getinfo(NAME_IN_ZIP).file_size
         with archive.open(NAME_IN_ZIP) as raw:

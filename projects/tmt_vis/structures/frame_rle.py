@@ -91,7 +91,9 @@ def compress_rle(rle: Any, height: int, width: int) -> bytes:
             f"{reprlib.repr(rle)}"
         )
     if "size" not in rle or "counts" not in rle:
-        raise ValueError(f"an RLE needs the keys size and counts, got {sorted(rle)}")
+        raise ValueError(
+            f"an RLE needs the keys size and counts, got {reprlib.repr(sorted(rle))}"
+        )
     size, counts = rle["size"], rle["counts"]
     if not is_size(size, height, width):
         raise ValueError(

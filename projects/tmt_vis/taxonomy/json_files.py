@@ -15,7 +15,9 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for key, value in pairs:
         if key in table:
-            raise TaxonomyError(f"the key {key!r} is given twice in one object")
+            raise TaxonomyError(
+                f"the key {reprlib.repr(key)} is given twice in one object"
+            )
         table[key] = value
     return table
 
@@ -120,12 +122,13 @@ def check_fields(
     missing = [field for field in required if field not in table]
     if missing:
         raise TaxonomyError(
-            f"{where} lacks {', '.join(map(repr, missing))}; it has {sorted(table)}"
+            f"{where} lacks {', '.join(map(repr, missing))}; it has "
+            f"{reprlib.repr(sorted(table))}"
         )
     for field, value in table.items():
         if field not in known:
             raise TaxonomyError(
-                f"{where} has the unknown field {field!r} "
+                f"{where} has the unknown field {reprlib.repr(field)} "
                 f"({nearest_names(field, known)}); allowed: {sorted(known)}"
             )
         if known[field] is not object:

@@ -21,6 +21,7 @@ out of "link_by_name".
 """
 
 import re
+import reprlib
 from functools import cache
 from os import PathLike, fspath
 from pathlib import Path
@@ -81,7 +82,7 @@ def _by_name_spaces(value: Any, where: str) -> list[str]:
         return value
     raise TaxonomyError(
         f"{where}: 'link_by_name' must be true, false or a list of label-space names, "
-        f"got {value!r}"
+        f"got {reprlib.repr(value)}"
     )
 
 
@@ -107,7 +108,7 @@ def parse_label_space(content: Any, *, origin: str) -> LabelSpace:
     if not _NAME.fullmatch(content["name"]):
         raise TaxonomyError(
             f"{origin}: 'name' must be lower-case letters, digits, '_', '-' or '.', "
-            f"got {content['name']!r}"
+            f"got {reprlib.repr(content['name'])}"
         )
     by_name = _by_name_spaces(content.get("link_by_name", False), origin)
     categories, links = [], []
