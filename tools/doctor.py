@@ -6,6 +6,7 @@ Works when the rest does not: every import of a third-party package is part of a
 Exit code 1 if something is broken; a warning does not change it.
 """
 
+import argparse
 import importlib
 import importlib.machinery
 import importlib.util
@@ -13,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -26,8 +27,19 @@ DISTRIBUTIONS: dict[str, dict[str, str | None]] = {
     "mmcv": {"mmcv": "2.1.0", "mmcv-lite": "2.1.0", "onedl-mmcv": None},
     "mmdet": {"mmdet": "3.3.0", "onedl-mmdetection": None},
 }
-INSTALL = "pip install -r requirements/mminstall.txt"
-PROVIDER = "pip install ./projects/mmcv_ext"
+# A checkout, or what a wheel holds of it.
+_ROOT = Path(__file__).resolve().parents[1]
+_IN_CHECKOUT = (_ROOT / "requirements").is_dir()
+INSTALL = (
+    "pip install -r requirements/mminstall.txt"
+    if _IN_CHECKOUT
+    else 'pip install "tmt-vis[mmlab]"'
+)
+PROVIDER = (
+    "pip install ./projects/mmcv_ext"
+    if _IN_CHECKOUT
+    else f"pip install {_ROOT / 'mmcv_ext'}"
+)
 # From here on a tensor's memory stays with the process; see docs/installation.md.
 GOOD_MMAP_THRESHOLD = 2**28
 MALLOC_SETTINGS = (
@@ -275,8 +287,12 @@ def examine() -> list[Finding]:
     return [check() for check in checks]
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print every finding; returns the exit code."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=formatter).parse_args(
+        argv
+    )
     findings = examine()
     for finding in findings:
         print(finding)

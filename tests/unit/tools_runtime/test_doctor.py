@@ -161,7 +161,7 @@ def test_exit_code_and_report(doctor, monkeypatch, capsys, status, code):
         doctor.Finding("b", status, "bad", "do this"),
     ]
     monkeypatch.setattr(doctor, "examine", lambda: findings)
-    assert doctor.main() == code
+    assert doctor.main([]) == code
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["ok", "a", "fine"]
     assert lines[1].split() == [status, "b", "bad"] and lines[2].endswith("-> do this")
