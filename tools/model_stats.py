@@ -30,6 +30,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from tmt_vis.command_line import ToolParser, integer, tool
+from tmt_vis.engine import read_config
 from tmt_vis.models import TMTVIS
 from tmt_vis.structures import ClipDataSample
 from tmt_vis.text import TextEmbeddingError
@@ -203,7 +204,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     args = parse_args(argv)
-    model = build_model(Config.fromfile(args.config), args.text_dim).eval()
+    model = build_model(read_config(args.config), args.text_dim).eval()
     num_frames, *size = args.shape
     height, width = (math.ceil(side / _STRIDE) * _STRIDE for side in size)
     clip = torch.randn(1, num_frames, 3, height, width)

@@ -12,6 +12,7 @@ from .complete_weights_hook import (
     IncompleteWeightsError,
     load_complete_weights,
 )
+from .config_files import ConfigError, read_config
 from .deterministic_rng_hook import DeterministicRNGHook, seed_everything
 from .non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
 from .plain_checkpoint_hook import PlainCheckpointHook
@@ -24,6 +25,7 @@ __all__ = [
     "AtomicCheckpointHook",
     "AtomicLocalBackend",
     "CompleteWeightsHook",
+    "ConfigError",
     "DamagedCheckpointError",
     "DataWorkerError",
     "DeterministicRNGHook",
@@ -39,6 +41,7 @@ __all__ = [
     "from_plain",
     "identify_batch",
     "load_complete_weights",
+    "read_config",
     "seed_everything",
     "to_plain",
 ]

@@ -11,6 +11,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .complete_weights_hook import CompleteWeightsHook
+from .config_files import read_config
 from .video_runner import VideoRunner
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
@@ -42,12 +43,13 @@ def load_config(args: argparse.Namespace) -> Config:
     Returns:
         The config; its `work_dir` is that of the command line, else that of the file,
         else `work_dirs/` plus the file's name.
+
+    Raises:
+        ConfigError: if the file is no config of a model, or an option has no place.
     """
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get("work_dir") is None:

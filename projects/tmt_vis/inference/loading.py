@@ -12,7 +12,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 # The room also makes CheckpointLoader read weights only.
-from tmt_vis.engine import IncompleteWeightsError, load_complete_weights
+from tmt_vis.engine import IncompleteWeightsError, load_complete_weights, read_config
 from tmt_vis.models import TMTVIS
 
 from .errors import InferenceError
@@ -29,9 +29,13 @@ def load_config(
 
     Returns:
         The config.
+
+    Raises:
+        ConfigError: If the file is no config of a model, or an option has no place.
     """
-    given = isinstance(config, Config)
-    cfg = config.copy() if given else Config.fromfile(fspath(config))
+    if not isinstance(config, Config):
+        return read_config(config, cfg_options)
+    cfg = config.copy()
     if cfg_options:
         cfg.merge_from_dict(dict(cfg_options))
     return cfg
