@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tmt_vis.evaluation import tube_iou
-from tmt_vis.structures import TubeRLE
+from tmt_vis.structures import TubeRLE, tube_iou
 
 from .common import Options, Row, Spec, Target, compare_times
 from .references import evaluator

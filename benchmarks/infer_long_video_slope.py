@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from tmt_vis.inference import WindowedPrediction
+from tmt_vis.models.detectors import LongVideos
 from tmt_vis.structures import ClipDataSample
 
 from .common import Options, Row, Spec, Target, compare
@@ -14,7 +14,7 @@ from .models import Pair, Video, pair, their_result
 SPEC = Spec(
     name="infer/long_video_slope",
     reference="Mask2FormerVideo.predict",
-    ours="WindowedPrediction",
+    ours="VideoSegmentor.test_step in windows",
     unit="bytes",
     target=Target(at_most=4e6),
     timeout=400,
@@ -34,8 +34,10 @@ def predict_long(both: Pair, clip: Video, windows: dict[str, int]) -> ClipDataSa
     size = (clip.frames, 3, *clip.image)
     frames = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)
     meta = dict(clip.meta, label_space="ytvis19")
-    predictor = WindowedPrediction(max_frames=windows["length"], windows=windows)
-    return predictor.predict(both.ours, frames, ClipDataSample(metainfo=meta))
+    both.ours.long_videos = LongVideos(max_frames=windows["length"], windows=windows)
+    sample = ClipDataSample(metainfo=meta)
+    (predicted,) = both.ours.test_step(dict(inputs=[frames], data_samples=[sample]))
+    return predicted
 
 
 def run(options: Options) -> Iterator[Row]:

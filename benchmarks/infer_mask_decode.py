@@ -10,8 +10,14 @@ from mmdet.structures.mask import encode_mask_results
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from tmt_vis.models.decoding import TrackDecoding, decode_tracks
+from tmt_vis.models.postprocessing import (
+    choose_queries,
+    encode_window,
+    query_mask_logits,
+    video_tracks,
+)
 from tmt_vis.ops import mask_logits
+from tmt_vis.streaming import TrackLinker, Window, WindowRequest
 from tmt_vis.structures import ClipDataSample
 
 from .common import Options, Row, Spec, Target, compare_times
@@ -20,7 +26,7 @@ from .models import Video, check_tracks, video
 SPEC = Spec(
     name="infer/mask_decode",
     reference="upsampling of 100 masks, predict_by_feat, encode_mask_results",
-    ours="decode_tracks",
+    ours="encode_window",
     target=Target(ratio=2.2),
     gating=True,
 )
@@ -60,9 +66,25 @@ class Decoding:
         """Decode and encode what is kept."""
         meta = dict(self.clip.meta, label_space="ytvis19")
         probs: Tensor = self.classes.softmax(-1)[:, :-1]
-        sample = ClipDataSample(metainfo=meta)
-        decoding = TrackDecoding(max_per_video=10)
-        return decode_tracks(probs, self.embeds, self.features, sample, decoding)
+        request = WindowRequest(
+            window=Window(0, self.clip.frames),
+            sample=ClipDataSample(metainfo=meta),
+            label_space="ytvis19",
+            max_objects=10,
+            several_categories=True,
+        )
+        kept = choose_queries(probs, 10, several_categories=True)
+        embeds = self.embeds[kept]
+        prediction = encode_window(
+            request,
+            query_mask_logits(embeds, self.features),
+            slot_probs=probs[kept],
+            embeddings=embeds,
+            queries=kept,
+        )
+        linker = TrackLinker()
+        linker.add(prediction)
+        return video_tracks(linker.finish(), 10, queries=prediction.queries)
 
 
 def _tracks(frames: list[InstanceData]) -> list[dict]:

@@ -12,7 +12,7 @@ from .models import video
 SPEC = Spec(
     name="infer/mask_decode_memory",
     reference="upsampling of 100 masks, predict_by_feat, encode_mask_results",
-    ours="decode_tracks",
+    ours="encode_window",
     unit="bytes",
     target=Target(ratio=8),
 )

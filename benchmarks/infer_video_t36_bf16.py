@@ -22,9 +22,10 @@ def probabilities(model: nn.Module, pixels: Tensor, dtype: str) -> Tensor:
     """Return what all queries say of the categories."""
     model.predict_dtype = dtype
     with torch.no_grad(), model.predict_precision():
-        features = model.extract_feat(pixels)
-        (queries,) = model.head.predict_queries(features, ["ytvis19"])
-    return queries.slot_probs.float()
+        head, frames = model.head, model.extract_feat(pixels)
+        final, _ = head.decode_final(head.clip_features(frames, 1), "ytvis19")
+        class_logits = head.link_frames(final).class_logits
+        return head.slot_probs(class_logits, "ytvis19").float()
 
 
 def agreement(model: nn.Module, pixels: Tensor) -> str:

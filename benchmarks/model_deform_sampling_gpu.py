@@ -7,7 +7,7 @@ import torch
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
 from torch import Tensor
 
-from tmt_vis.models.pixel_decoder import HAS_KERNEL
+from tmt_vis.models.necks.pixel_decoder import HAS_KERNEL
 from tmt_vis.ops import LevelLayout, deform_attention, deform_attention_triton
 
 from .common import Options, Row, Skipped, Spec, Target, compare_times

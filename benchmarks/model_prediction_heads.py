@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from tmt_vis.models.clip_features import ClipFeatures, PixelFeatures
+from tmt_vis.models.features import ClipFeatures, PixelFeatures
 from tmt_vis.ops import keep_from_mask_logits, mask_logits
 
 from .common import Options, Row, Spec, Target, compare_times
@@ -32,7 +32,7 @@ class Heads:
     def __init__(self, both: Pair, clip: Video) -> None:
         generator = torch.Generator().manual_seed(0)
         self.both = both
-        self.width = both.ours.head.transformer_decoder.channels
+        self.width = both.ours.head.query_decoder.channels
         height, width = clip.padded
         shapes = [(height // s, width // s) for s in (4, 32, 16, 8)]
         fine, *levels = (
@@ -41,13 +41,12 @@ class Heads:
         )
         self.sizes = shapes[1:]
         self.pixels = PixelFeatures(fine, tuple(levels))
-        queries = both.ours.head.query_feat.num_embeddings
+        queries = both.ours.head.query_decoder.query_feat.num_embeddings
         self.queries = torch.randn(STAGES, 1, queries, self.width, generator=generator)
 
     def clip_features(self) -> ClipFeatures:
         """Return the features as our decoder gets them."""
-        count = len(self.pixels.mask_features)
-        return self.both.ours.head.clip_features(self.pixels, count)
+        return self.both.ours.head.clip_features(self.pixels, 1)
 
     def theirs(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Predict class logits, full masks and attention masks of all stages."""
@@ -59,13 +58,13 @@ class Heads:
 
     def ours(self, features: ClipFeatures) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Predict class logits, mask embeddings and keep masks of all stages."""
-        head = self.both.ours.head
+        head, decoder = self.both.ours.head, self.both.ours.head.query_decoder
         levels, outs = features.level_mask_features(), []
         for stage, queries in enumerate(self.queries):
-            normed = head.transformer_decoder.post_norm(queries)
-            embeds = head.mask_embed(normed)
+            normed = decoder.transformer_decoder.post_norm(queries)
+            embeds = decoder.mask_embed(normed)
             logits = mask_logits(embeds, levels[stage % 3]).flatten(2)
-            classes = head.cls_embed(normed, head.vocabulary)
+            classes = decoder.cls_embed(normed, head.vocabulary)
             outs.append((classes, embeds, keep_from_mask_logits(logits)))
         return outs
 

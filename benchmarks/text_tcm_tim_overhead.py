@@ -46,9 +46,10 @@ def prediction(
     """Return a function: probabilities, and whether a taxonomy was compiled."""
 
     def run() -> tuple[Tensor, bool]:
-        features = head.clip_features(head.pixel_features(feats), len(feats[0]))
-        (queries,) = head.predict_queries(features, [space])
-        return queries.slot_probs, queries.taxonomy is not None
+        pixels = head.pixel_features(feats, feats[0])
+        final, compiled = head.decode_final(head.clip_features(pixels, 1), space)
+        tracks = head.link_frames(final)
+        return head.slot_probs(tracks.class_logits, space), compiled is not None
 
     return run
 

@@ -9,8 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tmt_vis.evaluation import tube_iou
-from tmt_vis.structures import TubeRLE
+from tmt_vis.structures import TubeRLE, tube_iou
 from tmt_vis.visualization import (
     SheetVideo,
     TrackLabel,

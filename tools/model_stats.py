@@ -39,9 +39,9 @@ from tmt_vis.text import TextEmbeddingError
 ROOMS = {
     "backbone": "backbone.",
     "pixel decoder": "head.pixel_decoder.",
-    "tcm": "head.tcm.",
-    "tim": "head.tim.",
-    "classifier": "head.cls_embed.",
+    "tcm": "head.guidance.tcm.",
+    "tim": "head.guidance.tim.",
+    "classifier": "head.query_decoder.cls_embed.",
     "decoder": "head.",
 }
 _STRIDE = 32

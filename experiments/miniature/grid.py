@@ -23,7 +23,7 @@ _NAIVE_UNION = {**_NO_TAXONOMY, "model.head.label_space_mask": False}
 _RATIOS = "train_dataloader.sampler.ratios."
 # The rate of all other weights for the classifier, which starts from scratch.
 _SLOW_CLASSIFIER = {
-    "optim_wrapper.paramwise_cfg.custom_keys": {"head.cls_embed": dict(lr_mult=1.0)}
+    "optim_wrapper.paramwise_cfg.custom_keys": {"cls_embed": dict(lr_mult=1.0)}
 }
 _TEXT_CLASSIFIER = {
     "model.head.classifier.type": "TextSimilarityClassifier",
@@ -68,7 +68,7 @@ def _best(**variant: Any) -> Options:
 def _learned_tokens(**variant: Any) -> Options:
     """TIM on tokens that are the same for every clip, without TCM's loss."""
     return {
-        **_best(type="LearnedTokensTMTVISHead", **variant),
+        **_best(guidance=dict(type="LearnedTokensGuidance"), **variant),
         "model.head.criterion.loss_weights.comp": 0.0,
     }
 
@@ -103,10 +103,10 @@ METHODS: dict[str, Options] = {
     "tmt-first-layer": _best(injection__layers="first"),
     "tmt-random-text": {**_BEST, **_HASH_ENCODER},
     "tmt-unified": _best(vocab_mode__train="unified", vocab_mode__test="unified"),
-    "tmt-oracle": _best(type="OracleTMTVISHead"),
+    "tmt-oracle": _best(guidance=dict(type="OracleGuidance")),
     # With TCM's loss beside it; without; without the class loss of the injected
     # queries as well; without, on the plain union.
-    "tmt-learned-tokens": _best(type="LearnedTokensTMTVISHead"),
+    "tmt-learned-tokens": _best(guidance=dict(type="LearnedTokensGuidance")),
     "tmt-learned-tokens-only": _learned_tokens(),
     "tmt-learned-tokens-no-loss": _learned_tokens(
         criterion__taxonomy_loss__enabled=False
@@ -116,7 +116,7 @@ METHODS: dict[str, Options] = {
     "tmt-paper-unit-text": _UNIT_TEXT,
     "tmt-paper-strong-compilation": _STRONG_COMPILATION,
     "tmt-paper-identity-start": _IDENTITY_START,
-    "tmt-paper-oracle": {"model.head.type": "OracleTMTVISHead"},
+    "tmt-paper-oracle": {"model.head.guidance": dict(type="OracleGuidance")},
     # `best` with text as in `paper`.
     "tmt-unscaled-text": {**_STRONG_COMPILATION, **_IDENTITY_START},
     # What the learning rate of the new classifier is worth.

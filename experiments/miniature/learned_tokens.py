@@ -2,38 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS
 from torch import nn
 
-from tmt_vis.models import TMTVISHead
-from tmt_vis.models.clip_features import ClipFeatures
-from tmt_vis.models.taxonomy_compilation import CompiledTaxonomy
+from tmt_vis.models import (
+    CompiledTaxonomy,
+    FeatureLevel,
+    TaxonomyGuidance,
+    UnionVocabulary,
+)
 
 
 @MODELS.register_module()
-class LearnedTokensTMTVISHead(TMTVISHead):
+class LearnedTokensGuidance(TaxonomyGuidance):
     """Inject ``N_T`` learned tokens, the same into every clip, instead of E_T.
 
     TCM still scores the categories, and learns to if its loss has a weight.
 
     Args:
-        **kwargs: of :class:`TMTVISHead`.
+        channels: width of the tokens.
+        **kwargs: further arguments of :class:`TaxonomyGuidance`.
     """
 
-    def __init__(self, **kwargs) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, channels: int, **kwargs: Any) -> None:
+        super().__init__(channels=channels, **kwargs)
         # Their elements have unit variance, as those of E_T have (its last LayerNorm).
-        self.tokens = nn.Embedding(
-            self.tcm.num_taxonomy, self.transformer_decoder.channels
-        )
+        self.tokens = nn.Embedding(self.tcm.num_taxonomy, channels)
 
-    def compile_taxonomy(
-        self, features: ClipFeatures, label_spaces: Sequence[str]
+    def compile(
+        self,
+        levels: Sequence[FeatureLevel],
+        label_spaces: Sequence[str],
+        vocabulary: UnionVocabulary,
+        **options: Any,
     ) -> CompiledTaxonomy:
         """Run TCM for its scores, and put the tokens in the place of E_T."""
-        compiled = super().compile_taxonomy(features, label_spaces)
+        compiled = super().compile(levels, label_spaces, vocabulary, **options)
         tokens = self.tokens.weight[: compiled.keep.shape[1]]
         return replace(
             compiled,

@@ -15,7 +15,7 @@ from .runner import POLL_SECONDS, last_step, worker_environment
 from .runs import dump_config, pretrained_file
 
 # Of other categories: the joint taxonomy's start from scratch.
-LEFT_OUT = ("head.cls_embed.", "head.vocabulary.")
+LEFT_OUT = ("head.query_decoder.cls_embed.", "head.vocabulary.")
 
 
 def pretrain(root: Path, config: Path) -> None:

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from tmt_vis.models.taxonomy_compilation import CompiledTaxonomy
+from tmt_vis.models import CompiledTaxonomy
 
 RANKS = (1, 3, 10)
 
@@ -30,8 +30,9 @@ class CompilationProbeHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Listen to TCM."""
-        if runner.model.head.tcm is not None:
-            runner.model.head.tcm.register_forward_hook(self._listen)
+        guidance = runner.model.head.guidance
+        if guidance is not None:
+            guidance.tcm.register_forward_hook(self._listen)
 
     def _listen(self, module: torch.nn.Module, inputs: tuple, output) -> None:
         self._compiled = output

@@ -98,9 +98,10 @@ def make_config(
         cfg.train_dataloader.dataset.datasets[name] = None
         cfg.train_dataloader.sampler.ratios[name] = None
     _share_iterations(cfg, setting)
-    if cfg.model.head.type == "OracleTMTVISHead":
+    guidance = cfg.model.head.get("guidance") or {}
+    if guidance.get("type") == "OracleGuidance":
         metrics = cfg.val_evaluator.metrics
-        cfg.model.head.ann_files = {n: metrics[n].ann_file for n in DATASETS}
+        guidance.ann_files = {n: metrics[n].ann_file for n in DATASETS}
     return cfg
 
 

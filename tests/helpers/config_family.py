@@ -150,7 +150,9 @@ def shapes_only() -> Iterator[None]:
     }
     with (
         mock.patch.multiple("torch.nn.init", **skipped),
-        mock.patch("tmt_vis.models.query_trunk.build_text_embeddings", width_only),
+        mock.patch(
+            "tmt_vis.models.taxonomy.vocabulary.build_text_embeddings", width_only
+        ),
         mock.patch("torch.linspace", linspace_with_values),
         DefaultScope.overwrite_default_scope("mmdet"),
         torch.device("meta"),

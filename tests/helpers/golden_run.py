@@ -27,8 +27,8 @@ def load_kit(kit, config, label_space):
 def run_trunk(model, clip):
     """Run backbone and pixel decoder on a clip (1, T, 3, H, W)."""
     levels = model.backbone(clip[0])
-    pixels = model.head.pixel_features(levels)
-    features = model.head.clip_features(pixels, clip.shape[1])
+    pixels = model.head.pixel_features(levels, clip[0])
+    features = model.head.clip_features(pixels, len(clip))
     return SimpleNamespace(
         model=model, levels=levels, pixels=pixels, features=features, clip=clip
     )

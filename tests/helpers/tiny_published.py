@@ -73,7 +73,7 @@ def write_released_file(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
     """Write the tiny model as mmdet would have; return the file and our weights."""
     weights = build(**HEAD).state_dict()
     theirs = {
-        key.replace("head.", "track_head.", 1): value
+        key.replace("query_decoder.", "").replace("head.", "track_head.", 1): value
         for key, value in weights.items()
         if "vocabulary" not in key
     }

@@ -12,7 +12,7 @@ import torch
 from helpers import golden_kit, golden_run
 from mmengine.structures import InstanceData
 
-from tmt_vis.models import clip_features, query_trunk
+from tmt_vis.models import features, query_decoder
 from tmt_vis.structures import ClipDataSample
 
 KIT = "m2fvis_r50"
@@ -122,7 +122,7 @@ def losses(run, variant, monkeypatch):
 
     spy("assign")
     spy("clip_costs")
-    named = head.loss(run.features, [sample(variant)])
+    named = head.loss(run.pixels, [sample(variant)])
     by_stage = {}
     for name in ("cls", "mask", "dice"):
         values = [named[f"d{i}.loss_{name}"] for i in range(LAST)]
@@ -153,24 +153,23 @@ def test_tracks(run):
 
 
 def reverse_levels(monkeypatch, run):
-    memories = run.features.memories[::-1]
-    changed = clip_features.ClipFeatures(run.features.mask_features, memories)
+    levels = run.features.levels[::-1]
+    changed = features.ClipFeatures(run.features.mask_features, levels)
     monkeypatch.setattr(run, "features", changed)
 
 
 def drop_time_encoding(monkeypatch, run):
-    frame = run.model.head._position(1, (3, 5), torch.device("cpu"))
-    memory = run.features.memories[0]
-    changed = clip_features.Memory(memory.tokens, frame.repeat(1, FRAMES, 1), (3, 5))
-    memories = (changed, *run.features.memories[1:])
-    features = clip_features.ClipFeatures(run.features.mask_features, memories)
-    monkeypatch.setattr(run, "features", features)
+    frame = run.model.head.query_decoder._position(1, (3, 5), torch.device("cpu"))
+    level, *others = run.features.levels
+    changed = features.FeatureLevel(level.tokens, frame.repeat(1, FRAMES, 1), (3, 5))
+    clips = features.ClipFeatures(run.features.mask_features, (changed, *others))
+    monkeypatch.setattr(run, "features", clips)
 
 
 def move_mask_threshold(monkeypatch, run):
-    keep = query_trunk.keep_from_mask_logits
+    keep = query_decoder.keep_from_mask_logits
     monkeypatch.setattr(
-        query_trunk, "keep_from_mask_logits", lambda logits: keep(logits - 0.1)
+        query_decoder, "keep_from_mask_logits", lambda logits: keep(logits - 0.1)
     )
 
 

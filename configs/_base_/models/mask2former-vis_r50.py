@@ -4,7 +4,7 @@ model = dict(
     type="TMTVIS",
     # Features of a video take 40 MB per frame of 384x640; a longer one is predicted in
     # windows. mmdet's Mask2FormerVideo ends at 128 frames, too.
-    long_videos=dict(type="tmt_vis.inference.WindowedPrediction", max_frames=128),
+    long_videos=dict(max_frames=128),
     data_preprocessor=dict(
         type="ClipDataPreprocessor",
         mean=[123.675, 116.28, 103.53],

@@ -2,8 +2,4 @@
 
 _base_ = "./mask2former-vis_r50.py"
 
-model = dict(
-    head=dict(
-        scope=dict(type="FrameScope", tracker=dict(type="QuerySimilarityTracker"))
-    )
-)
+model = dict(head=dict(per_frame=True, tracker=dict(type="QuerySimilarityTracker")))

@@ -4,11 +4,9 @@ _base_ = "./tmt-vis_r50.py"
 
 model = dict(
     head=dict(
-        scope=dict(
-            type="FrameScope",
-            tracker=dict(type="QuerySimilarityTracker"),
-            # "video": one compiled taxonomy for all frames that are tested together.
-            test_taxonomy="frame",
-        )
+        per_frame=True,
+        tracker=dict(type="QuerySimilarityTracker"),
+        # "video": one compiled taxonomy for all frames that are tested together.
+        test_taxonomy="frame",
     )
 )

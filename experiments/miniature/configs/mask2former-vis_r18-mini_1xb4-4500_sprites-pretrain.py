@@ -42,9 +42,7 @@ val_evaluator = None
 test_evaluator = None
 val_cfg = None
 test_cfg = None
-optim_wrapper = dict(
-    paramwise_cfg=dict(custom_keys={"head.cls_embed": dict(lr_mult=1.0)})
-)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={"cls_embed": dict(lr_mult=1.0)}))
 param_scheduler = [
     dict(_base_.param_scheduler[0], end=50),
     dict(_base_.param_scheduler[1], eta_min=1e-5, begin=50, end=max_iters),

@@ -16,7 +16,7 @@ from .architectures import LAYOUTS, Layout, find_layout, modernised
 from .classifier_rows import RowMeanings, RowReport, find_meanings, remap_rows
 from .reading import SourceCheckpoint
 
-_CLASSIFIER = "head.cls_embed"
+_CLASSIFIER = "head.query_decoder.cls_embed"
 # Where the head keeps its joint taxonomy, so that a checkpoint knows its categories.
 _TAXONOMY = "head.vocabulary.taxonomy_json"
 # Categories of the published models: COCO instance and panoptic; OVIS, YouTube-VIS.

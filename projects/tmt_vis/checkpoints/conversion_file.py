@@ -36,7 +36,7 @@ def describe_conversion(source: SourceCheckpoint, result: Conversion) -> list[st
     if source.other_entries:
         lines.append(f"besides the weights: {', '.join(source.other_entries)}")
     if result.rows is None:
-        rows = len(result.state_dict["head.cls_embed.bias"])
+        rows = len(result.state_dict["head.query_decoder.cls_embed.bias"])
         return [*lines, f"classifier: {rows} rows (with no-object), as they are"]
     rows = result.rows
     renamed = [f"{ours} = {theirs}" for ours, theirs in rows.copied if ours != theirs]

@@ -9,6 +9,7 @@ from .key_map import WEIGHT_AND_BIAS, count_indices, renamed
 
 Pairs = Iterator[tuple[str, str]]
 _LEVELS = 3
+_DECODER = "head.query_decoder."
 _FPN = (("adapter_1", "lateral_convs.0"), ("layer_1", "output_convs.0"))
 _ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
 _DEFORMABLE = (
@@ -98,7 +99,9 @@ def detectron2_head(keys: Mapping[str, object]) -> dict[str, str]:
         for theirs, ours in pixel_decoder_names(encoder)
     }
     decoder = decoder_names(layers, with_projections=projected)
-    return names | {f"{predictor}{theirs}": f"head.{ours}" for theirs, ours in decoder}
+    return names | {
+        f"{predictor}{theirs}": f"{_DECODER}{ours}" for theirs, ours in decoder
+    }
 
 
 def mmdet_head(keys: Mapping[str, object], prefix: str) -> dict[str, str]:
@@ -112,6 +115,9 @@ def mmdet_head(keys: Mapping[str, object], prefix: str) -> dict[str, str]:
     encoder = count_indices(keys, f"{pixels}encoder.layers.")
     layers = count_indices(keys, f"{prefix}transformer_decoder.layers.")
     projected = f"{prefix}decoder_input_projs.0.weight" in keys
-    names = [f"pixel_decoder.{ours}" for _, ours in pixel_decoder_names(encoder)]
-    names += [ours for _, ours in decoder_names(layers, with_projections=projected)]
-    return {f"{prefix}{name}": f"head.{name}" for name in names}
+    names = {
+        f"{pixels}{ours}": f"head.pixel_decoder.{ours}"
+        for _, ours in pixel_decoder_names(encoder)
+    }
+    decoder = decoder_names(layers, with_projections=projected)
+    return names | {f"{prefix}{ours}": f"{_DECODER}{ours}" for _, ours in decoder}

@@ -1,6 +1,8 @@
 """Save, compare and restore the global random generators of the CPU."""
 
+import os
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,18 +42,34 @@ class GlobalRandomState:
         )
 
 
+_turn = threading.RLock()
+
+
+def _forget_turns() -> None:
+    """Give a forked loader worker a lock that no thread of its parent holds."""
+    global _turn
+    _turn = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forget_turns)
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed the global generators inside the block and restore them after it.
 
+    Threads take turns: in the block of another they would draw from its seed, and
+    restore what it had seeded.
+
     Args:
         seed: Seed in [0, 2**32).
     """
-    before = GlobalRandomState()
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        before.restore()
+    with _turn:
+        before = GlobalRandomState()
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            before.restore()

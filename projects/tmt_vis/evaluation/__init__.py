@@ -16,7 +16,6 @@ from .report import (
 )
 from .results_io import WrittenResults, read_results, write_results
 from .tracking import TrackingTable, evaluate_tracking
-from .tube_iou import distinct_tubes, tube_iou
 from .video_tubes import GroundTruthTubes, PredictedTubes
 from .vis_metric import VISMetric
 
@@ -33,7 +32,6 @@ __all__ = [
     "boundary_tube",
     "boundary_tube_iou",
     "class_rows",
-    "distinct_tubes",
     "evaluate_tracking",
     "evaluate_tubes",
     "format_classes",
@@ -42,7 +40,6 @@ __all__ = [
     "occlusion_score",
     "partition_ap",
     "read_results",
-    "tube_iou",
     "without_nan",
     "write_results",
 ]

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tmt_vis.structures import TubeRLE
+from tmt_vis.structures import TubeRLE, tube_iou
 
 from .ap_table import APTable
 from .boundary import boundary_tube_iou
@@ -31,7 +31,6 @@ from .object_groups import ObjectGroup, has_size, is_member, object_groups
 from .precision_recall import accumulate, empty_tables
 from .protocol import VISProtocol
 from .result_stream import Progress
-from .tube_iou import tube_iou
 from .video_tubes import GroundTruthTubes, PredictedTubes
 
 

@@ -12,10 +12,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from tmt_vis.structures import TubeRLE
+from tmt_vis.structures import TubeRLE, tube_iou
 from tmt_vis.structures.run_lengths import decode_counts
-
-from .tube_iou import tube_iou
 
 DILATION_RATIO = 0.02
 _SQUARE = np.ones((3, 3), dtype=np.uint8)

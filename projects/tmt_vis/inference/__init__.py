@@ -1,10 +1,19 @@
 """Videos of any length to named tracks, in the memory of one window."""
 
+from tmt_vis.streaming import (
+    LinkedObject,
+    LinkOptions,
+    TrackLinker,
+    VideoEngine,
+    Window,
+    WindowPlan,
+    WindowPrediction,
+)
+
 from .errors import FrameSourceError, InferenceError
 from .frame_sources import ArrayFrames, FrameSource, ImageFiles
-from .free_vocabulary import build_vocabulary, parse_vocabulary, speaking
+from .free_vocabulary import build_vocabulary, parse_vocabulary
 from .inferencer import VISInferencer
-from .linking import LinkedObject, LinkOptions, TrackLinker
 from .loading import default_device, load_config, load_model
 from .opening import group_inputs, open_source
 from .outputs import OutputPlan, VideoOutputs, check_free
@@ -19,11 +28,7 @@ from .results import (
     select_tracks,
 )
 from .video_capture import Camera, VideoFile
-from .video_engine import VideoInferenceEngine
 from .video_task import VideoTask
-from .window_prediction import WindowPrediction
-from .windowed_prediction import WindowedPrediction
-from .windows import Window, WindowPlan
 from .writers import write_json, write_masks, write_rendering
 
 __all__ = [
@@ -46,14 +51,13 @@ __all__ = [
     "TrackSelection",
     "VISInferencer",
     "VideoFile",
-    "VideoInferenceEngine",
+    "VideoEngine",
     "VideoOutputs",
     "VideoResult",
     "VideoTask",
     "Window",
     "WindowPlan",
     "WindowPrediction",
-    "WindowedPrediction",
     "build_vocabulary",
     "check_free",
     "default_device",
@@ -63,7 +67,6 @@ __all__ = [
     "open_source",
     "parse_vocabulary",
     "select_tracks",
-    "speaking",
     "write_json",
     "write_masks",
     "write_rendering",

@@ -1,14 +1,11 @@
 """Predict categories that are given by name, when the video is at hand."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, TypeAlias
 
-from torch import nn
-
-from tmt_vis.models import TMTVISHead, UnionVocabulary
+from tmt_vis.models import UnionVocabulary, VideoHead
 from tmt_vis.taxonomy import Category, LabelSpace, Taxonomy
 from tmt_vis.text import TextEmbeddingError, build_text_embeddings
 
@@ -52,36 +49,36 @@ def parse_vocabulary(vocabulary: VocabularyInput) -> LabelSpace:
 
 
 def build_vocabulary(
-    space: LabelSpace, head: TMTVISHead, text_cfg: Mapping[str, Any] | None
+    space: LabelSpace, head: VideoHead, text_cfg: Mapping[str, Any] | None
 ) -> UnionVocabulary:
     """Embed the names of a label space with the text encoder of a model.
 
     Args:
         space: The categories.
-        head: Of the model; its classifier must compare with text.
+        head: Of the model; it must accept text.
         text_cfg: ``head.text_embeddings`` of the config.
 
     Returns:
-        A vocabulary that can take the place of the model's.
+        A vocabulary on the device of the model, for requests about these categories.
 
     Raises:
         InferenceError: If the classifier does not read text.
         TextEmbeddingError: If vectors are missing; names the command that makes them.
     """
-    if not head.cls_embed.needs_text or text_cfg is None:
-        spaces = ", ".join(head.vocabulary.taxonomy.label_spaces)
+    if not head.accepts_text or text_cfg is None:
+        spaces = ", ".join(head.label_spaces)
         raise InferenceError(
-            f"{type(head.cls_embed).__name__} predicts the categories it was trained "
-            f"on, those of the label spaces {spaces}: choose one (label_space=, "
-            "--label-space). A free vocabulary needs a model with "
+            f"the classifier of {type(head).__name__} predicts the categories it was "
+            f"trained on, those of the label spaces {spaces}: choose one "
+            "(label_space=, --label-space). A free vocabulary needs a model with "
             "head.classifier=dict(type='TextSimilarityClassifier')"
         )
     taxonomy = Taxonomy.from_label_spaces([space])
     if not taxonomy.has_text.all():
-        mute = [c.name for c in space.categories if not c.has_text]
+        textless = [c.name for c in space.categories if not c.has_text]
         raise InferenceError(
-            f"categories without text cannot be predicted by name, got {mute}; leave "
-            "them out"
+            f"categories without text cannot be predicted by name, got {textless}; "
+            "leave them out"
         )
     try:
         vectors = build_text_embeddings(text_cfg, taxonomy)
@@ -92,24 +89,8 @@ def build_vocabulary(
             f"the model reads text embeddings of width {head.vocabulary.text_dim}, the "
             f"vocabulary has {vectors.shape[1]}; use the text encoder of the model"
         )
-    return UnionVocabulary(taxonomy, vectors)
-
-
-@contextmanager
-def speaking(head: TMTVISHead, vocabulary: UnionVocabulary | None) -> Iterator[None]:
-    """Let a head speak another vocabulary inside the block.
-
-    Args:
-        head: The head.
-        vocabulary: What takes the place of its own; None changes nothing.
-    """
-    own: nn.Module = head.vocabulary
-    try:
-        if vocabulary is not None:
-            head.vocabulary = vocabulary.to(own.has_text.device)
-        yield
-    finally:
-        head.vocabulary = own
+    words = UnionVocabulary(taxonomy, vectors)
+    return words.to(head.vocabulary.has_text.device)
 
 
 def _file_hint(space: LabelSpace) -> str:

@@ -11,20 +11,18 @@ import torch
 from mmengine.config import Config
 
 from tmt_vis.models import UnionVocabulary
+from tmt_vis.streaming import LinkOptions, VideoEngine, WindowPlan, choose_plan
 from tmt_vis.taxonomy import LabelSpace
 
 from .errors import InferenceError
 from .frame_sources import FrameSource
 from .free_vocabulary import VocabularyInput, build_vocabulary, parse_vocabulary
-from .linking import LinkOptions
 from .loading import default_device, digest_of_state, load_config, load_model
 from .opening import VideoInput, open_source
 from .partial_results import PartialResults, run_key
 from .preparation import FramePreparation, image_backend
 from .results import TrackSelection, VideoResult
-from .video_engine import VideoInferenceEngine
 from .video_task import Progress, VideoTask
-from .windows import WindowPlan
 
 
 class VISInferencer:
@@ -35,8 +33,9 @@ class VISInferencer:
         checkpoint: Path or URL of its weights; only tensors are read from it.
         device: Where to compute; None means the GPU if there is one, else the CPU.
         cfg_options: Changes of the config, dotted names and values.
-        windows: How many frames are looked at together. Memory grows with them, and
-            with nothing else but the masks that are found.
+        windows: How many frames are looked at together; None takes what the model was
+            made for. Memory grows with them, and with nothing else but the masks that
+            are found.
         link: When the objects of two windows are the same.
         max_objects: Objects kept per window; None takes ``test_cfg.max_per_video``.
         several_categories: Report every (object, category) pair that is good enough,
@@ -71,7 +70,7 @@ class VISInferencer:
         if dtype is not None:
             self.cfg.model.predict_dtype = dtype
         self.model = load_model(self.cfg, checkpoint, device or default_device())
-        self.windows = windows or WindowPlan()
+        self.windows = choose_plan(self.model.head, windows)
         self.link = link or LinkOptions()
         self.max_objects = max_objects
         self.several_categories = several_categories
@@ -80,7 +79,7 @@ class VISInferencer:
     @property
     def label_spaces(self) -> tuple[str, ...]:
         """Names of the label spaces the model was trained on."""
-        return tuple(self.model.head.vocabulary.taxonomy.label_spaces)
+        return tuple(self.model.head.label_spaces)
 
     def __call__(
         self,
@@ -151,7 +150,7 @@ class VISInferencer:
         source = self.open(video, label_space=space.name)
         if source.endless and max_frames is None:
             raise InferenceError(f"{source.name} has no end: give max_frames")
-        limit = self._limit(space.name)
+        limit = self._limit(space.name if words is None else None)
         partial = None
         if partial_dir is not None:
             facts = self._facts(prepare, words, limit) | dict(max_frames=max_frames)
@@ -162,8 +161,8 @@ class VISInferencer:
         return VideoTask(
             source=source,
             label_space=space,
-            vocabulary=words,
-            engine=self._engine(space.name, limit),
+            taxonomy=(words or self.model.head.vocabulary).taxonomy,
+            engine=self._engine(space.name, words, limit),
             prepare=prepare,
             selection=selection,
             link=self.link,
@@ -200,7 +199,7 @@ class VISInferencer:
             space = parse_vocabulary(vocabulary)
             text_cfg = self.cfg.model.head.get("text_embeddings")
             return space, build_vocabulary(space, self.model.head, text_cfg)
-        spaces = self.model.head.vocabulary.taxonomy.label_spaces
+        spaces = self.model.head.label_spaces
         name = label_space or next(iter(spaces))
         if name not in spaces:
             raise InferenceError(
@@ -210,23 +209,23 @@ class VISInferencer:
             )
         return spaces[name], None
 
-    def _engine(self, label_space: str, limit: int) -> VideoInferenceEngine:
-        return VideoInferenceEngine(
+    def _engine(
+        self, label_space: str, words: UnionVocabulary | None, limit: int
+    ) -> VideoEngine:
+        return VideoEngine(
             self.model,
             label_space=label_space,
+            vocabulary=words,
             plan=self.windows,
             max_objects=limit,
             several_categories=self.several_categories,
         )
 
-    def _limit(self, label_space: str) -> int:
-        """Return the objects kept per window; a free vocabulary gets the largest."""
+    def _limit(self, label_space: str | None) -> int:
+        """Return the objects kept per window; None stands for a free vocabulary."""
         if self.max_objects is not None:
             return self.max_objects
-        per_video = self.model.head.track_decoding.max_per_video
-        if isinstance(per_video, Mapping):
-            return per_video.get(label_space, max(per_video.values()))
-        return per_video
+        return self.model.head.limit(label_space)
 
     @cached_property
     def _weights(self) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 # The room also makes CheckpointLoader read weights only.
 from tmt_vis.engine import IncompleteWeightsError, load_complete_weights, read_config
-from tmt_vis.models import TMTVIS
+from tmt_vis.models import VideoSegmentor
 
 from .errors import InferenceError
 
@@ -48,7 +48,7 @@ def default_device() -> torch.device:
 
 def load_model(
     cfg: Config, checkpoint: str | PathLike[str], device: torch.device | str
-) -> TMTVIS:
+) -> VideoSegmentor:
     """Build the model of a config with the weights of a checkpoint.
 
     Nothing but tensors and plain values is read from the checkpoint, and nothing is
@@ -63,16 +63,17 @@ def load_model(
         The model in evaluation mode.
 
     Raises:
-        InferenceError: If the config's model is no TMTVIS, or the checkpoint lacks
-            weights of it.
+        InferenceError: If the config's model is no VideoSegmentor, or the checkpoint
+            lacks weights of it.
         CheckpointTaxonomyError: If it was trained on other label spaces.
         UnsafeCheckpointError: If it holds pickled classes.
         DamagedCheckpointError: If it is cut off, or no checkpoint.
     """
     model = MODELS.build(cfg.model)
-    if not isinstance(model, TMTVIS):
+    if not isinstance(model, VideoSegmentor):
         raise InferenceError(
-            f"inference needs a config whose model is a TMTVIS, got {cfg.model.type}"
+            "inference needs a config whose model is a TMTVIS or VideoSegmentor, got "
+            f"{cfg.model.type}"
         )
     loaded = CheckpointLoader.load_checkpoint(fspath(checkpoint), map_location="cpu")
     _load_weights(model, loaded["state_dict"], fspath(checkpoint))

@@ -1,7 +1,9 @@
 """Keep the finished windows of a run, so that an interruption costs one window.
 
 A file of JSON lines: a header with the key of the run, one line per window, and, once
-the video has ended, a line with what is known then.
+the video has ended, a line with what is known then. Beside it, for a model that
+remembers something from window to window, a file with the state behind the latest
+window: earlier states are of no use to anybody.
 """
 
 import hashlib
@@ -16,11 +18,9 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from tmt_vis.files import DISK_IS_FULL, file_name, replacing
+from tmt_vis.streaming import TrackState, WindowPlan, WindowPrediction
 
-from .window_prediction import WindowPrediction
-from .windows import WindowPlan
-
-_FORMAT = 2
+_FORMAT = 3
 
 
 def run_key(facts: Mapping[str, Any]) -> str:
@@ -42,10 +42,12 @@ class StoredRun:
 
     Args:
         windows: Finished windows, in order.
+        state: Behind the last of them; None for a model that remembers nothing.
         end: Facts of the ended video; None if it had not ended.
     """
 
     windows: tuple[WindowPrediction, ...] = ()
+    state: TrackState | None = None
     end: Mapping[str, Any] | None = None
 
 
@@ -61,6 +63,7 @@ class PartialResults:
 
     def __init__(self, folder: Path, *, name: str, key: str) -> None:
         self.path = folder / f".{file_name(name)}.{key[:16]}.partial.jsonl"
+        self._state_path = self.path.with_suffix(".state.json")
         self._key = key
         self._is_full = False  # the disk, as far as this file is concerned
 
@@ -76,8 +79,9 @@ class PartialResults:
     ) -> StoredRun:
         """Read what is there, as far as it can be gone on with.
 
-        A line that was cut while it was written, and windows that do not follow each
-        other as ``plan`` says, are dropped with all that comes after them.
+        A line that was cut while it was written, windows that do not follow each other
+        as ``plan`` says, and windows behind the stored state are dropped with all that
+        comes after them.
 
         Args:
             plan: The windows of the run.
@@ -89,11 +93,13 @@ class PartialResults:
         if next(lines, None) != self._header():
             return StoredRun()
         windows: list[WindowPrediction] = []
+        remembers = False
         for line in lines:
             if "end" in line:
-                return StoredRun(tuple(windows), line["end"])
+                return StoredRun(tuple(windows), end=line["end"])
             try:
                 window = WindowPrediction.from_dict(line["window"])
+                remembers = line["remembers"]
             except (KeyError, TypeError, ValueError):
                 break
             if not _follows(window, windows, plan):
@@ -101,7 +107,23 @@ class PartialResults:
             windows.append(window)
             if progress is not None:
                 progress(window)
-        return StoredRun(tuple(windows))
+        return self._with_state(windows) if remembers else StoredRun(tuple(windows))
+
+    def _with_state(self, windows: list[WindowPrediction]) -> StoredRun:
+        """Keep the windows up to the stored state, or nothing if they do not meet."""
+        state = self._read_state()
+        stops = [one.window.stop for one in windows]
+        if state is None or state.stop not in stops:
+            return StoredRun()
+        return StoredRun(tuple(windows[: stops.index(state.stop) + 1]), state)
+
+    def _read_state(self) -> TrackState | None:
+        try:
+            content = json.loads(self._state_path.read_bytes())
+            known = content["key"] == self._key
+            return TrackState.from_dict(content["state"]) if known else None
+        except (FileNotFoundError, KeyError, TypeError, ValueError, RecursionError):
+            return None  # without it, the windows are computed again
 
     def begin(self, stored: StoredRun) -> None:
         """Start the file anew with the windows that stay."""
@@ -112,30 +134,46 @@ class PartialResults:
         ):
             stream.write(_line(self._header()))
             for window in stored.windows:
-                stream.write(_line({"window": window.to_dict()}))
+                stream.write(_window_line(window, stored.state))
             if stored.end is not None:
                 stream.write(_line({"end": stored.end}))
 
-    def append(self, window: WindowPrediction) -> None:
-        """Add a finished window; it is on the disk when this returns.
+    def append(self, window: WindowPrediction, state: TrackState | None = None) -> None:
+        """Add a finished window and replace the state; both are on the disk then.
 
         On a full disk the run goes on without: its result may still fit.
+
+        Args:
+            window: Follows the last one.
+            state: Behind it.
         """
-        self._append({"window": window.to_dict()})
+        self._append(_window_line(window, state))
+        if state is None or self._is_full:
+            return
+        content = _line({"key": self._key, "state": state.to_dict()})
+        with (
+            self._on_full_disk(),
+            replacing(self._state_path) as draft,
+            open(draft, "wb") as stream,
+        ):
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
 
     def end(self, facts: Mapping[str, Any]) -> None:
         """Note that the video has ended."""
-        self._append({"end": facts})
+        self._append(_line({"end": facts}))
 
     def remove(self) -> None:
-        """Delete the file, when the results are written elsewhere."""
+        """Delete the files, when the results are written elsewhere."""
         self.path.unlink(missing_ok=True)
+        self._state_path.unlink(missing_ok=True)
 
-    def _append(self, content: Mapping[str, Any]) -> None:
+    def _append(self, line: bytes) -> None:
         if self._is_full:
             return
         with self._on_full_disk(), open(self.path, "ab") as stream:
-            stream.write(_line(content))
+            stream.write(line)
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -171,15 +209,19 @@ def _follows(
     window: WindowPrediction, before: list[WindowPrediction], plan: WindowPlan
 ) -> bool:
     """Tell whether a window is the next one; the last of a video may end anywhere."""
-    start, stop = window.window.start, window.window.stop
+    stop = window.window.stop
     regular = plan.length + len(before) * plan.stride
     last = before[-1].window.stop if before else 0
     follows_regular = not before or last == regular - plan.stride
     return (
         follows_regular
         and last < stop <= regular
-        and start == max(0, stop - plan.length)
+        and window.window == plan.window(stop, last)
     )
+
+
+def _window_line(window: WindowPrediction, state: TrackState | None) -> bytes:
+    return _line({"window": window.to_dict(), "remembers": state is not None})
 
 
 def _line(content: Mapping[str, Any]) -> bytes:

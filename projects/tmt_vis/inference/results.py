@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from tmt_vis.evaluation import distinct_tubes
-from tmt_vis.models.decoding import rank_tracks
-from tmt_vis.structures import TubeRLE
+from tmt_vis.models.postprocessing import rank_tracks
+from tmt_vis.streaming import LinkedObject
+from tmt_vis.structures import TubeRLE, distinct_tubes
 from tmt_vis.taxonomy import LabelSpace, Taxonomy
-
-from .linking import LinkedObject
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def select_tracks(
     label_space: LabelSpace,
     selection: TrackSelection,
     *,
-    window_length: int,
+    num_windows: int,
 ) -> tuple[Track, ...]:
     """Rank objects, and number those that are kept by their first appearance.
 
@@ -132,14 +130,13 @@ def select_tracks(
         objects: Of one video, with probabilities over the slots of ``label_space``.
         label_space: Gives names and source ids.
         selection: What is kept.
-        window_length: Frames of a window.
+        num_windows: Windows' worth of frames, see ``selection.limit``.
 
     Returns:
         Tracks, best first.
     """
     if not objects:
         return ()
-    num_windows = -(-objects[0].tube.num_frames // window_length)
     probs = torch.from_numpy(np.stack([one.slot_probs for one in objects]))
     if not selection.several_categories:
         is_best = torch.zeros_like(probs, dtype=torch.bool)

@@ -1,24 +1,25 @@
 """One video with all that is needed to predict it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
 
-from tmt_vis.models import UnionVocabulary
-from tmt_vis.taxonomy import LabelSpace
+from tmt_vis.streaming import (
+    LinkOptions,
+    TrackState,
+    VideoEngine,
+    WindowPrediction,
+)
+from tmt_vis.taxonomy import LabelSpace, Taxonomy
 
 from .errors import InferenceError
 from .frame_sources import FrameSource
-from .free_vocabulary import speaking
-from .linking import LinkOptions, TrackLinker
 from .partial_results import PartialResults, StoredRun
 from .preparation import FramePreparation
 from .results import TrackSelection, VideoResult, compiled_categories, select_tracks
-from .video_engine import VideoInferenceEngine
-from .window_prediction import WindowPrediction
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 
@@ -30,7 +31,7 @@ class VideoTask:
     Args:
         source: Gives the frames.
         label_space: The categories that are predicted.
-        vocabulary: What the model speaks meanwhile; None means its own vocabulary.
+        taxonomy: Names the compiled categories.
         engine: Predicts windows.
         prepare: Makes model inputs of frames.
         link: When the objects of two windows are the same.
@@ -41,8 +42,8 @@ class VideoTask:
 
     source: FrameSource
     label_space: LabelSpace
-    vocabulary: UnionVocabulary | None
-    engine: VideoInferenceEngine
+    taxonomy: Taxonomy
+    engine: VideoEngine
     prepare: FramePreparation
     selection: TrackSelection
     link: LinkOptions = field(default_factory=LinkOptions)
@@ -71,15 +72,12 @@ class VideoTask:
         Raises:
             FrameSourceError: If the video cannot be read.
         """
-        head = self.engine.model.head
-        linker, compiled, num_frames = TrackLinker(self.link), {}, 0
-        with speaking(head, self.vocabulary):
-            for prediction in self._windows(resume, progress):
-                linker.add(prediction)
-                for union_id, score in prediction.compiled:
-                    compiled[union_id] = max(score, compiled.get(union_id, 0.0))
-                num_frames = prediction.window.stop
-            taxonomy = compiled_categories(compiled, head.vocabulary.taxonomy)
+        linker, compiled, num_frames = self.engine.linker(self.link), {}, 0
+        for prediction in self._windows(resume, progress):
+            linker.add(prediction)
+            for union_id, score in prediction.compiled:
+                compiled[union_id] = max(score, compiled.get(union_id, 0.0))
+            num_frames = prediction.window.stop
         timing = self.source.timing(num_frames)
         return VideoResult(
             name=self.source.name,
@@ -88,9 +86,9 @@ class VideoTask:
                 linker.finish(),
                 self.label_space,
                 self.selection,
-                window_length=self.engine.plan.length,
+                num_windows=self.engine.counted_windows(num_frames),
             ),
-            taxonomy=taxonomy,
+            taxonomy=compiled_categories(compiled, self.taxonomy),
             height=self.source.height,
             width=self.source.width,
             fps=timing.fps,
@@ -105,7 +103,8 @@ class VideoTask:
         """Yield all windows of the video: first what is stored, then new ones."""
         partial = self.partial
         if partial is None:
-            yield from self._compute((), progress)
+            for prediction, _ in self._compute(StoredRun(), progress):
+                yield prediction
             return
         stored = StoredRun()
         if resume:
@@ -115,8 +114,8 @@ class VideoTask:
         if stored.end is not None:
             self.source.restore_end(stored.end)
             return
-        for prediction in self._compute(stored.windows, progress):
-            partial.append(prediction)
+        for prediction, state in self._compute(stored, progress):
+            partial.append(prediction, state)
             yield prediction
         partial.end(self.source.end_facts())
 
@@ -132,13 +131,14 @@ class VideoTask:
         return count
 
     def _compute(
-        self, done: Sequence[WindowPrediction], progress: Progress | None
-    ) -> Iterator[WindowPrediction]:
-        start = self.engine.plan.restart_frame(len(done))
+        self, stored: StoredRun, progress: Progress | None
+    ) -> Iterator[tuple[WindowPrediction, TrackState | None]]:
+        windows = stored.windows
+        start = self.engine.plan.restart_frame(len(windows))
         frames = self._frames(start, progress)
         packed = self.prepare(frames, name=self.source.name, start=start)
-        last = done[-1] if done else None
-        yield from self.engine.run(packed, start=start, after=last)
+        done = windows[-1].window.stop if windows else 0
+        yield from self.engine.run(packed, start=start, done=done, state=stored.state)
 
     def _frames(self, start: int, progress: Progress | None) -> Iterator[np.ndarray]:
         limit, expected = self.max_frames, self._expected_frames()

@@ -1,41 +1,53 @@
-"""Models: TCM, TIM, the masked decoder, heads and detectors."""
+"""Models: heads of the hosts, taxonomy guidance, decoders and the detector."""
 
-from .classifiers import LinearClassifier, TextSimilarityClassifier
 from .data_preprocessors import ClipDataPreprocessor
-from .decoding_scopes import ClipScope, FrameScope
-from .detectors import TMTVIS
-from .heads import TMTVISHead
-from .pixel_decoder import ClipPixelDecoder
-from .query_tracker import QuerySimilarityTracker, TrackReference
-from .query_trunk import QueryTrunk
-from .taxonomy_compilation import CompiledTaxonomy, TaxonomyCompilationModule
-from .taxonomy_injection import (
+from .detectors import TMTVIS, VideoSegmentor
+from .features import ClipFeatures, FeatureLevel, PixelFeatures
+from .heads import TMTVISHead, VideoHead
+from .masked_decoder import MaskedTransformerDecoder
+from .necks import ClipPixelDecoder
+from .prediction_heads import LinearClassifier, MaskHead, TextSimilarityClassifier
+from .query_decoder import QueryDecoder, StageOutput
+from .taxonomy import (
+    CheckpointTaxonomyError,
+    CompiledTaxonomy,
     TaxonomyAdditionLayer,
+    TaxonomyCompilationModule,
     TaxonomyConcatenationLayer,
+    TaxonomyGuidance,
     TaxonomyInjectionLayer,
     TaxonomyInjectionModule,
+    UnionVocabulary,
+    VocabularyMode,
 )
-from .vocabulary import CheckpointTaxonomyError, UnionVocabulary, VocabularyMode
+from .trackers import QuerySimilarityTracker, TrackReference
 
 __all__ = [
     "CheckpointTaxonomyError",
     "ClipDataPreprocessor",
+    "ClipFeatures",
     "ClipPixelDecoder",
-    "ClipScope",
     "CompiledTaxonomy",
-    "FrameScope",
+    "FeatureLevel",
     "LinearClassifier",
+    "MaskHead",
+    "MaskedTransformerDecoder",
+    "PixelFeatures",
+    "QueryDecoder",
     "QuerySimilarityTracker",
-    "QueryTrunk",
+    "StageOutput",
     "TMTVIS",
     "TMTVISHead",
     "TaxonomyAdditionLayer",
     "TaxonomyCompilationModule",
     "TaxonomyConcatenationLayer",
+    "TaxonomyGuidance",
     "TaxonomyInjectionLayer",
     "TaxonomyInjectionModule",
     "TextSimilarityClassifier",
     "TrackReference",
     "UnionVocabulary",
+    "VideoHead",
+    "VideoSegmentor",
     "VocabularyMode",
 ]

@@ -1,7 +1,13 @@
 """The masked transformer decoder of Mask2Former; it knows nothing of text."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 from torch import Tensor, nn
 
+from tmt_vis.losses import StageKind
+
+from .features import FeatureLevel
 from .layers import Attention, feed_forward, xavier_init
 
 
@@ -28,17 +34,17 @@ class MaskedDecoderLayer(nn.Module):
         queries: Tensor,
         query_pos: Tensor,
         memory: Tensor,
-        memory_pos: Tensor,
-        keep: Tensor,
+        memory_pos: Tensor | None,
+        keep: Tensor | None = None,
     ) -> Tensor:
         """Update the queries (Eq. 7).
 
         Args:
             queries: ``(B, Q, C)``.
             query_pos: ``(B, Q, C)``.
-            memory: ``(B, M, C)`` tokens of all frames of one feature level.
-            memory_pos: ``(1, M, C)``.
-            keep: ``(B, Q, M)`` bool, True = attend.
+            memory: ``(B, M, C)``, e.g. the tokens of all frames of one feature level.
+            memory_pos: ``(1, M, C)``; None adds no position.
+            keep: ``(B, Q, M)`` bool, True = attend; None: everywhere.
 
         Returns:
             ``(B, Q, C)``.
@@ -59,11 +65,16 @@ class MaskedDecoderLayer(nn.Module):
         return self.norms[2](queries + self.ffn(queries))
 
 
-class MaskedTransformerDecoder(nn.Module):
-    """The layers and the norm in front of the shared prediction heads.
+AttentionGuide: TypeAlias = Callable[[int], Tensor]
+"""Maps the index of a feature level to its ``keep``, ``(B, Q, M)`` bool."""
+Predict: TypeAlias = Callable[[StageKind, int, Tensor], AttentionGuide | None]
+"""Sees the raw queries ``(B, Q, C)`` of a stage; may guide the layer behind it."""
+BeforeLayer: TypeAlias = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Changes queries and positions in front of a layer, e.g. injects a taxonomy."""
 
-    The loop over the layers is the head's, because predictions and injections happen
-    between them.
+
+class MaskedTransformerDecoder(nn.Module):
+    """The decoder of Mask2Former: layers that read the feature levels in turn.
 
     Args:
         num_layers: decoder layers (9 in the paper).
@@ -88,5 +99,45 @@ class MaskedTransformerDecoder(nn.Module):
             )
             for _ in range(num_layers)
         )
-        self.post_norm = nn.LayerNorm(channels)
+        self.post_norm = nn.LayerNorm(channels)  # in front of the prediction heads
         xavier_init(self)
+
+    def forward(
+        self,
+        queries: Tensor,
+        pos: Tensor,
+        levels: Sequence[FeatureLevel],
+        *,
+        predict: Predict,
+        before_layer: BeforeLayer | None = None,
+    ) -> Tensor:
+        """Run all layers.
+
+        A layer attends where the prediction in front of it says; the first one follows
+        the injected queries.
+
+        Args:
+            queries: ``(B, Q, C)``.
+            pos: ``(B, Q, C)``.
+            levels: of the features; layer l reads level ``l mod len(levels)``.
+            predict: called at every stage, in order: with the initial queries, with
+                those that enter a layer (injected), and with those that leave it.
+            before_layer: called in front of every layer.
+
+        Returns:
+            The queries behind the last layer, ``(B, Q, C)``, not normed.
+        """
+        predict(StageKind.INITIAL, 0, queries)
+        guide = None
+        for index, layer in enumerate(self.layers):
+            if before_layer is not None:
+                queries, pos = before_layer(index, queries, pos)
+            injected = predict(StageKind.INJECTED, index, queries)
+            if index == 0:
+                guide = injected
+            number = index % len(levels)
+            level = levels[number]
+            keep = None if guide is None else guide(number)
+            queries = layer(queries, pos, level.tokens, level.pos, keep)
+            guide = predict(StageKind.LAYER, index, queries)
+        return queries

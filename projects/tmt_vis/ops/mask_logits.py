@@ -5,7 +5,7 @@ sampling are linear in the features, so both are done once on the features of a 
 instead of on the masks of all queries in each of the ten prediction stages.
 """
 
-from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -84,43 +84,59 @@ def mask_logits(mask_embeds: Tensor, mask_features: Tensor) -> Tensor:
     return (mask_embeds @ flat).unflatten(-1, (frames, height, width))
 
 
-def decode_masks(
-    mask_embeds: Tensor,
-    mask_features: Tensor,
+class OutputMasks(NamedTuple):
+    """Masks of one frame at the size of the output.
+
+    Args:
+        masks: ``(k, *output_size)`` bool.
+        quality: ``(k, 2)`` float32, per mask the sum of its foreground probabilities
+            and the number of its pixels, both at the size of the network input; None
+            unless asked for.
+    """
+
+    masks: Tensor
+    quality: Tensor | None
+
+
+def output_masks(
+    logits: Tensor,
     *,
     padded_size: Size,
     image_size: Size,
     output_size: Size,
+    quality: bool = False,
     masks_per_chunk: int | None = None,
-) -> Iterator[Tensor]:
-    """Decode the masks of the kept queries, frame by frame.
+) -> OutputMasks:
+    """Bring mask logits of one frame to the size of the output.
 
-    The order of operations is the reference's: logits at stride 4, resize to the
-    padded network input, crop the padding, resize to the output, threshold at 0.
-    Memory is that of the masks of one frame, whatever the length of the video.
+    The order of operations is the reference's: resize to the padded network input,
+    crop the padding, resize to the output, threshold at 0.
 
     Args:
-        mask_embeds: ``(k, C)`` of the kept queries, or ``(T, k, C)`` where each frame
-            has its own.
-        mask_features: ``(T, C, H, W)``.
+        logits: ``(k, h, w)`` over the padded network input, at any resolution.
         padded_size: size of the padded network input.
         image_size: size of the network input without padding.
         output_size: size of the original frames.
-        masks_per_chunk: masks of a frame that are resized at a time; None: as many as
-            134 MB of logits hold.
-
-    Yields:
-        ``(k, *output_size)`` bool.
+        quality: sum the foreground probabilities as well.
+        masks_per_chunk: masks that are resized at a time; None: as many as 134 MB of
+            logits hold.
     """
+    masks, sums = [], []
     step = masks_per_chunk or _masks_per_chunk(output_size)
-    if mask_embeds.dim() == 2:
-        mask_embeds = mask_embeds.expand(len(mask_features), *mask_embeds.shape)
-    for embeds, features in zip(mask_embeds, mask_features, strict=True):
-        logits = mask_logits(embeds[None], features[None, None])[0].float()
-        chunks = (_bilinear(part, padded_size) for part in logits.split(step))
-        chunks = (part[..., : image_size[0], : image_size[1]] for part in chunks)
-        masks = [_above_zero(_bilinear(part, output_size)) for part in chunks]
-        yield torch.cat(masks).squeeze(1)
+    for part in logits.float().unsqueeze(1).split(step):
+        part = _bilinear(part, padded_size)[..., : image_size[0], : image_size[1]]
+        if quality:
+            sums.append(_foreground_sums(part))
+        masks.append(_above_zero(_bilinear(part, output_size)))
+    return OutputMasks(
+        torch.cat(masks).squeeze(1), torch.cat(sums) if quality else None
+    )
+
+
+def _foreground_sums(logits: Tensor) -> Tensor:
+    inside = logits > 0
+    probs = torch.where(inside, logits.sigmoid(), 0)
+    return torch.stack([x.flatten(1).sum(1) for x in (probs, inside.float())], -1)
 
 
 def _masks_per_chunk(size: Size) -> int:

@@ -15,6 +15,7 @@ from tmt_vis.checkpoints import (
     read_checkpoint,
 )
 from tmt_vis.files import write_atomically
+from tmt_vis.models.heads.version_0_4 import rename_keys
 
 from .official_test import ReproductionError
 from .published import PublicFile, PublishedRow
@@ -102,8 +103,9 @@ def check_surplus(model: nn.Module, names: Collection[str]) -> None:
     Raises:
         ReproductionError: If a tensor has no place in the model.
     """
-    ours = model.state_dict()
-    surplus = [k for k in names if k not in ours and not k.startswith(_VOCABULARY)]
+    ours, named = model.state_dict(), dict.fromkeys(names)
+    rename_keys(named, "head.")
+    surplus = [k for k in named if k not in ours and not k.startswith(_VOCABULARY)]
     if surplus:
         raise ReproductionError(
             f"{len(surplus)} tensors of the checkpoint have no place in the model of "

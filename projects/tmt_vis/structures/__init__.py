@@ -3,6 +3,7 @@
 from .clip_data_sample import ClipDataSample
 from .clip_targets import ClipTargets, presence
 from .frame_rle import FrameRLE, compress_segmentation
+from .tube_iou import distinct_tubes, tube_iou
 from .tube_rle import (
     TubeRLE,
     encode_tubes,
@@ -17,9 +18,11 @@ __all__ = [
     "FrameRLE",
     "TubeRLE",
     "compress_segmentation",
+    "distinct_tubes",
     "encode_tubes",
     "frame_areas",
     "frame_masks",
     "mask_switches",
     "presence",
+    "tube_iou",
 ]

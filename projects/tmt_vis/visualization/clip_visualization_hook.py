@@ -13,9 +13,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
-from tmt_vis.evaluation import distinct_tubes
 from tmt_vis.files import file_name
-from tmt_vis.structures import ClipDataSample
+from tmt_vis.structures import ClipDataSample, distinct_tubes
 
 from .draw import TrackLabel, draw_video
 from .video_writer import write_video

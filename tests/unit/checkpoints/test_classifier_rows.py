@@ -148,7 +148,9 @@ def test_without_label_spaces_the_classifier_is_copied():
     weights = tiny()
     result = convert(SourceCheckpoint(weights))
     key = "sem_seg_head.predictor.class_embed.weight"
-    assert torch.equal(result.state_dict["head.cls_embed.weight"], weights[key])
+    assert torch.equal(
+        result.state_dict["head.query_decoder.cls_embed.weight"], weights[key]
+    )
     assert "head.vocabulary.taxonomy_json" not in result.state_dict
     assert result.rows is None and "label_spaces" not in result.meta
 

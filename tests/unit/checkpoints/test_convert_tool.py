@@ -34,7 +34,11 @@ def test_a_released_file(tool, pkl, tmp_path, capsys):
     assert len(state) == 558  # the reference's 557, and the taxonomy
     assert all(key.startswith(("backbone.", "head.")) for key in state)
     taxonomy = Taxonomy.from_label_spaces(["ytvis19", "ovis", "uvo"])
-    assert len(state["head.cls_embed.bias"]) == taxonomy.num_categories + 1 == 105
+    assert (
+        len(state["head.query_decoder.cls_embed.bias"])
+        == taxonomy.num_categories + 1
+        == 105
+    )
     source = loaded["meta"]["source"]
     assert source["architecture"] == "mask2former"
     assert source["file"] == "model_final.pkl" and len(source["sha256"]) == 64

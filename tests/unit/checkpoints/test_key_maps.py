@@ -106,7 +106,7 @@ def test_projected_levels():
     shapes, _ = converted_shapes(weights)
     extra = shapes.keys() - our_shapes().keys()
     assert extra == {
-        f"head.decoder_input_projs.{level}.{leaf}"
+        f"head.query_decoder.decoder_input_projs.{level}.{leaf}"
         for level in range(3)
         for leaf in ("weight", "bias")
     }
@@ -127,7 +127,7 @@ def test_names_of_older_detectron2_files():
 def mmdet_shapes(prefix):
     state = build_model(load(BASELINE).model).state_dict()
     return {
-        key.replace("head.", prefix, 1): value
+        key.replace("query_decoder.", "").replace("head.", prefix, 1): value
         for key, value in state.items()
         if not key.endswith("taxonomy_json")
     }
@@ -153,7 +153,7 @@ def test_old_mmdet_attentions_are_not_swapped():
     old = old_mmdet(weights)
     assert len(old[key.format("attentions.0")]) == 2
     shapes, _ = converted_shapes(old)
-    ours = "head.transformer_decoder.layers.4.{}.attn.in_proj_bias"
+    ours = "head.query_decoder.transformer_decoder.layers.4.{}.attn.in_proj_bias"
     assert shapes[ours.format("cross_attn")] == (2,)
     assert shapes[ours.format("self_attn")] == (3,)
 

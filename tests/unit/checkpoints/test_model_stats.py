@@ -46,7 +46,9 @@ def test_every_parameter_has_one_room(tool):
     assert sum(c.total for c in counts.values()) == sum(
         parameter.numel() for parameter in model.parameters()
     )
-    assert counts["tcm"].total == sum(p.numel() for p in model.head.tcm.parameters())
+    assert counts["tcm"].total == sum(
+        p.numel() for p in model.head.guidance.tcm.parameters()
+    )
 
 
 def decoder_flops(*, queries, channels, ffn, tokens):
@@ -78,7 +80,7 @@ def test_frames_pass_the_backbone_one_by_one(tool):
     assert set(one) == set(tool.ROOMS)
     for room in ("backbone", "pixel decoder"):
         assert three[room] == 3 * one[room] > 0
-    assert model.head.query_feat.weight.requires_grad
+    assert model.head.query_decoder.query_feat.weight.requires_grad
 
 
 def test_activations(tool):

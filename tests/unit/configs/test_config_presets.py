@@ -80,11 +80,12 @@ def test_built_presets_differ_in_their_modules():
     paper, strict, released, joint = (
         build_model(load(name).model).head for name in (MAIN, *list(PRESETS)[:3])
     )
-    assert len(paper.tim.layers) == len(strict.tim.layers) == 9
-    assert len(released.tim.layers) == 1
-    assert joint.tcm is None and joint.vocabulary.text_embeddings is None
+    assert len(paper.guidance.tim.layers) == len(strict.guidance.tim.layers) == 9
+    assert len(released.guidance.tim.layers) == 1
+    assert joint.guidance is None and joint.vocabulary.text_embeddings is None
     trained = [
-        head.tcm.score.weight.requires_grad for head in (paper, strict, released)
+        head.guidance.tcm.score.weight.requires_grad
+        for head in (paper, strict, released)
     ]
     assert trained == [True, True, False]
     first = [head.stages[0].class_name for head in (paper, strict, released, joint)]
@@ -163,7 +164,7 @@ def test_single_dataset_baseline_is_its_tmt_vis_without_the_taxonomy_modules():
         for name in tmt.state_dict().keys() - m2f.state_dict().keys()
         if not name.startswith("head.vocabulary.")
     }
-    assert added == {"tcm", "tim"}
+    assert added == {"guidance"}
     assert not m2f.state_dict().keys() - tmt.state_dict().keys()
 
 

@@ -1,7 +1,12 @@
 """Transforms of other libraries keep instances, and share their choices."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+import torch
 from helpers.id_clips import id_clip, pack
 from mmdet.registry import TRANSFORMS
 
@@ -32,6 +37,23 @@ class Shift:
         by = int(self.generator.integers(23))
         shifted = [np.roll(item, by, axis=0) for item in (image, *masks)]
         return dict(image=shifted[0], masks=shifted[1:])
+
+
+def test_threads_take_turns_with_the_global_generators():
+    """Each draws from its own seed, and what was there before is back afterwards."""
+    together, before = threading.Barrier(2), torch.get_rng_state()
+
+    def draw(seed):
+        together.wait(5)
+        with seeded(seed):
+            first = np.random.random()
+            time.sleep(0.02)
+            return first, np.random.random()
+
+    with ThreadPoolExecutor(2) as pool:
+        drawn = list(pool.map(draw, (1, 2)))
+    assert drawn == [tuple(np.random.RandomState(s).random(2)) for s in (1, 2)]
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_generator_of_its_own_is_seeded_for_the_clip():

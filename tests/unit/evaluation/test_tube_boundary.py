@@ -21,10 +21,9 @@ from tmt_vis.evaluation import (
     boundary_tube,
     boundary_tube_iou,
     evaluate_tubes,
-    tube_iou,
 )
 from tmt_vis.evaluation.boundary import boundary_width
-from tmt_vis.structures import TubeRLE, encode_tubes
+from tmt_vis.structures import TubeRLE, encode_tubes, tube_iou
 
 
 def boundary_by_distance(mask, distance):

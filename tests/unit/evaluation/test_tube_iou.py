@@ -6,8 +6,7 @@ from ap_reference import FRAMES, box_tube, reference_module, segmentations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tmt_vis.evaluation import tube_iou
-from tmt_vis.structures import TubeRLE, encode_tubes
+from tmt_vis.structures import TubeRLE, encode_tubes, tube_iou
 from tmt_vis.structures.run_lengths import encode_counts
 
 HD = (1080, 1920)

@@ -48,15 +48,15 @@ def test_every_method_builds(method, monkeypatch):
     if method.endswith("oracle"):
         monkeypatch.setattr(oracle, "_categories", lambda path: {})
     head = MODELS.build(cfg.model.head)
-    assert (head.tcm is None) == method.startswith("m2f")
-    if head.tcm is not None:
+    assert (head.guidance is None) == method.startswith("m2f")
+    if head.guidance is not None:
         plain = method == "tmt-unscaled-text" or (
             method.startswith("tmt-paper") and "unit-text" not in method
         )
-        assert (head.tcm.text_factor == 1) == plain
+        assert (head.guidance.tcm.text_factor == 1) == plain
     naive = method in ("m2f", "m2f-slow-classifier") or "unrestricted" in method
     assert head.label_space_mask != naive
-    rate = cfg.optim_wrapper.paramwise_cfg.custom_keys["head.cls_embed"].lr_mult
+    rate = cfg.optim_wrapper.paramwise_cfg.custom_keys["cls_embed"].lr_mult
     text = cfg.model.head.classifier.type == "TextSimilarityClassifier"
     assert rate == (1 if text or "slow-classifier" in method else 10)
 

@@ -9,20 +9,22 @@ from helpers.tiny_model import build, samples
 from experiments.miniature import learned_tokens, oracle  # noqa: F401  registers
 
 
-def _compiled(model, frames=2):
-    inputs, data = samples(("ytvis19", "ovis"), frames=frames)
-    return model.head.compile_taxonomy(model.extract_feat(inputs), ["ytvis19", "ovis"])
+def _compiled(model):
+    inputs, data = samples(("ytvis19", "ovis"))
+    features = model.head.clip_features(model.extract_feat(inputs), len(inputs))
+    spaces = [sample.label_space for sample in data]
+    return model.head.compile_taxonomy(features, spaces, samples=data)
 
 
 def test_learned_tokens_are_the_same_for_every_clip_and_learn():
-    model = build(type="LearnedTokensTMTVISHead")
+    model = build(guidance=dict(type="LearnedTokensGuidance"))
     compiled = _compiled(model)
     first, second = compiled.embeddings
     assert torch.equal(first, second) and compiled.keep.all()
     assert not torch.equal(*compiled.score_logits), "TCM still looks at the clip"
     losses = model.loss(*samples(("ytvis19", "ovis")))
     sum(losses.values()).backward()
-    assert model.head.tokens.weight.grad.abs().sum() > 0
+    assert model.head.guidance.tokens.weight.grad.abs().sum() > 0
     assert "loss_taxo_comp" in losses
 
 
@@ -32,12 +34,12 @@ def oracle_model(tmp_path):
     annotations = [dict(video_id=3, category_id=space.categories[7].source_id)]
     file = tmp_path / "instances.json"
     file.write_text(json.dumps(dict(annotations=annotations)))
-    return build(type="OracleTMTVISHead", ann_files=dict(ytvis19=str(file)))
+    ann_files = dict(ytvis19=str(file))
+    return build(guidance=dict(type="OracleGuidance", ann_files=ann_files))
 
 
 def test_the_oracle_compiles_what_the_clip_shows(oracle_model):
-    inputs, data = samples(("ytvis19", "ovis"))
-    oracle_model.loss(inputs, data)
+    _, data = samples(("ytvis19", "ovis"))
     compiled = _compiled(oracle_model)
     for row, sample in enumerate(data):
         union = oracle_model.head.vocabulary.slots_to_union(sample.label_space)
@@ -53,6 +55,7 @@ def test_the_oracle_is_told_the_categories_of_test_videos(oracle_model):
     (predicted,) = oracle_model.predict(inputs, [sample])
     assert "pred_taxonomy" not in predicted
     union = oracle_model.head.vocabulary.slots_to_union("ytvis19")
-    features = oracle_model.extract_feat(inputs)
-    compiled = oracle_model.head.compile_taxonomy(features, ["ytvis19"])
+    head = oracle_model.head
+    features = head.clip_features(oracle_model.extract_feat(inputs), 1)
+    compiled = head.compile_taxonomy(features, ["ytvis19"], samples=[sample])
     assert compiled.union_ids[compiled.keep].tolist() == [union[7]]

@@ -103,7 +103,10 @@ def test_two_processes_do_not_do_the_same_runs(runs, tmp_path):
 
 def test_pretraining_keeps_the_weights_but_the_classifier(tmp_path, monkeypatch):
     """Once; a training that fails names its log."""
-    state = {"backbone.w": torch.ones(2), "head.cls_embed.w": torch.ones(3)}
+    state = {
+        "backbone.w": torch.ones(2),
+        "head.query_decoder.cls_embed.w": torch.ones(3),
+    }
     real = subprocess.Popen
 
     def worker(command, **kwargs):
@@ -201,7 +204,7 @@ def test_probe_measures_the_ranking_of_each_batch():
     keep_mask = torch.tensor([[True, True, True, False]] * 2)
     tcm = nn.Identity()
     head = SimpleNamespace(
-        tcm=tcm,
+        guidance=SimpleNamespace(tcm=tcm),
         vocabulary=SimpleNamespace(num_categories=4),
         clip_targets=lambda s: SimpleNamespace(labels=torch.tensor(s.labels)),
     )
@@ -223,7 +226,7 @@ def test_probe_measures_the_ranking_of_each_batch():
 
 def test_probe_is_silent_without_tcm():
     runner_ = SimpleNamespace(
-        model=SimpleNamespace(head=SimpleNamespace(tcm=None)),
+        model=SimpleNamespace(head=SimpleNamespace(guidance=None)),
         message_hub=MessageHub("silent"),
     )
     probe = CompilationProbeHook()

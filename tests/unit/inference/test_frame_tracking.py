@@ -1,6 +1,7 @@
 """A model that tracks from frame to frame continues its tracks in the next window."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -9,11 +10,15 @@ from helpers.tiny_inference import WatchedFrames, tiny_inferencer
 
 from tmt_vis.inference import (
     FramePreparation,
+    PartialResults,
+    StoredRun,
     TrackLinker,
-    VideoInferenceEngine,
+    VideoEngine,
     WindowPlan,
     WindowPrediction,
 )
+from tmt_vis.inference.partial_results import _window_line
+from tmt_vis.streaming import TrackState
 
 LENGTH, QUERIES = 11, 8
 PLANS = [WindowPlan(4, 1), WindowPlan(4, 3), WindowPlan(3, 0), WindowPlan(1, 0)]
@@ -22,7 +27,7 @@ PLANS = [WindowPlan(4, 1), WindowPlan(4, 3), WindowPlan(3, 0), WindowPlan(1, 0)]
 @pytest.fixture(scope="module")
 def find():
     """MinVIS without training; all of its queries are kept."""
-    head = dict(scope=dict(type="FrameScope"))
+    head = dict(per_frame=True)
     return tiny_inferencer(head=head, max_objects=QUERIES)
 
 
@@ -35,11 +40,9 @@ def images():
 
 
 def _windows(find, images, plan):
-    engine = VideoInferenceEngine(
-        find.model, label_space="ovis", plan=plan, max_objects=QUERIES
-    )
+    engine = VideoEngine(find.model, label_space="ovis", plan=plan, max_objects=QUERIES)
     prepare = FramePreparation(find.cfg, "ovis")
-    return list(engine.run(prepare(images, name="v")))
+    return [window for window, _ in engine.run(prepare(images, name="v"))]
 
 
 @pytest.fixture(scope="module")
@@ -121,20 +124,53 @@ def test_a_track_that_is_not_chosen_for_a_while_keeps_its_identity(find, images)
 
 def test_a_window_survives_its_file(find, images):
     window = _windows(find, images, WindowPlan(4, 1))[1]
-    again = WindowPrediction.from_dict(window.to_dict())
+    again = WindowPrediction.from_dict(json.loads(json.dumps(window.to_dict())))
     assert again.tracks == window.tracks and again.tubes == window.tubes
-    np.testing.assert_array_equal(again.last_queries, window.last_queries)
+    assert again.queries == window.queries
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "bool"])
+@pytest.mark.parametrize("shape", [(), (3, 2), (0, 4)])
+def test_a_state_survives_its_file(dtype, shape):
+    tensor = (torch.rand(shape) * 9).to(getattr(torch, dtype))
+    state = TrackState(7, dict(memory=tensor.mT if len(shape) > 1 else tensor))
+    again = TrackState.from_dict(json.loads(json.dumps(state.to_dict())))
+    assert again.stop == 7 and list(again.tensors) == ["memory"]
+    assert again.tensors["memory"].dtype == tensor.dtype
+    assert torch.equal(again.tensors["memory"], state.tensors["memory"])
 
 
 def test_resumed_equals_unbroken(find, images, tmp_path):
     plan = WindowPlan(4, 1)
     request = dict(label_space="ovis", score_thr=0, partial_dir=tmp_path)
     stepwise = tiny_inferencer(
-        head=dict(scope=dict(type="FrameScope")), max_objects=QUERIES, windows=plan
+        head=dict(per_frame=True), max_objects=QUERIES, windows=plan
     )
     unbroken = stepwise(images, label_space="ovis", score_thr=0)
     with pytest.raises(OSError, match="frame 9 broke"):
         stepwise(WatchedFrames(images, fail_at=9), **request)
+    (path,) = tmp_path.glob(".video.*.state.json")
+    assert json.loads(path.read_text())["state"]["stop"] == 7  # the newest, no other
     resumed = stepwise(WatchedFrames(images), resume=True, **request)
     assert resumed.tracks == unbroken.tracks
     assert len(unbroken.tracks) > 3
+
+
+def test_a_window_counts_only_with_the_state_behind_it(find, images, tmp_path):
+    """A run may die between the two writes; what is there then must fit together."""
+    partial = PartialResults(tmp_path, name="v", key="0" * 64)
+    partial.begin(StoredRun())
+    engine = VideoEngine(find.model, label_space="ovis", plan=WindowPlan(4, 1))
+    prepare = FramePreparation(find.cfg, "ovis")
+    pairs = list(engine.run(prepare(images, name="v")))
+    for pair in pairs[:2]:
+        partial.append(*pair)
+    partial._append(_window_line(*pairs[2]))  # and the state is not written any more
+    stored = partial.read(engine.plan)
+    assert [window.window.stop for window in stored.windows] == [4, 7]
+    expected = pairs[1][1].tensors["queries"]
+    assert stored.state.stop == 7
+    assert torch.equal(stored.state.tensors["queries"], expected)
+    lines = partial.path.read_bytes().splitlines(keepends=True)
+    partial.path.write_bytes(b"".join(lines[:2]))  # a state without its window
+    assert partial.read(engine.plan) == StoredRun()

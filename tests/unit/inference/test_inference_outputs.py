@@ -49,7 +49,7 @@ def _objects():
 
 def _select(**options):
     selection = TrackSelection(**(dict(score_thr=0.0, limit=10) | options))
-    return select_tracks(_objects(), SPACE, selection, window_length=NUM_FRAMES)
+    return select_tracks(_objects(), SPACE, selection, num_windows=1)
 
 
 def _result(tracks=None, name="clip"):
@@ -85,7 +85,7 @@ def test_several_categories_share_the_id_of_their_object():
 def test_limit_grows_with_the_video():
     assert len(_select(limit=1)) == 1
     selection = TrackSelection(score_thr=0.0, limit=1)
-    tracks = select_tracks(_objects(), SPACE, selection, window_length=2)
+    tracks = select_tracks(_objects(), SPACE, selection, num_windows=3)
     # Three windows' worth; one of the three places goes to the invisible object.
     assert len(tracks) == 2
 
@@ -95,7 +95,7 @@ def test_overlapping_object_is_dropped():
     for max_iou, ids in ((0.9, [1, 2]), (0.7, [1])):
         selection = TrackSelection(score_thr=0.1, limit=9, max_iou=max_iou)
         pair = [_objects()[1], twin]
-        tracks = select_tracks(pair, SPACE, selection, window_length=NUM_FRAMES)
+        tracks = select_tracks(pair, SPACE, selection, num_windows=1)
         assert [t.id for t in tracks] == ids
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers.tiny_inference import SIZE, WatchedFrames, frames
 
-from tmt_vis.inference import FramePreparation, VideoInferenceEngine, WindowPlan
+from tmt_vis.inference import FramePreparation, VideoEngine, WindowPlan
 
 
 @pytest.fixture
@@ -16,9 +16,7 @@ def prepare(inferencer):
 
 
 def _engine(inferencer, plan, **options):
-    return VideoInferenceEngine(
-        inferencer.model, label_space="ovis", plan=plan, **options
-    )
+    return VideoEngine(inferencer.model, label_space="ovis", plan=plan, **options)
 
 
 def _predict_whole(model, packed):
@@ -38,7 +36,7 @@ def _renamed(data):
 def test_single_window_is_model_predict(inferencer, prepare, length):
     images = frames(length)
     engine = _engine(inferencer, WindowPlan(10, 4), several_categories=True)
-    (window,) = engine.run(prepare(images, name="v"))
+    ((window, _),) = engine.run(prepare(images, name="v"))
     sample = _predict_whole(inferencer.model, prepare(images, name="v"))
     tracks = sample.pred_tracks
     queries, rows = tracks.queries.unique(return_inverse=True)
@@ -56,30 +54,32 @@ def test_single_window_is_model_predict(inferencer, prepare, length):
 @pytest.mark.parametrize("several, kept", [(True, [2, 5]), (False, [2, 3, 5])])
 def test_which_queries_are_kept(inferencer, prepare, monkeypatch, several, kept):
     """Query 2 has the two best pairs: it takes two of three places, or one."""
-    head, plain = inferencer.model.head, inferencer.model.head.predict_queries
+    head, plain = inferencer.model.head, inferencer.model.head.link_frames
     probs = torch.zeros(8, 25)
     probs[2, 0], probs[2, 1], probs[5, 3], probs[3, 3] = 0.9, 0.8, 0.7, 0.6
     embeds = []
 
-    def scripted(features, label_spaces, references):
-        (queries,) = plain(features, label_spaces, references)
-        embeds.append(queries.mask_embeds)
-        return [queries._replace(slot_probs=probs)]
+    def watched(*args):
+        tracks = plain(*args)
+        embeds.append(tracks.mask_embeds)
+        return tracks
 
-    monkeypatch.setattr(head, "predict_queries", scripted)
+    monkeypatch.setattr(head, "link_frames", watched)
+    monkeypatch.setattr(head, "slot_probs", lambda *args: probs)
     engine = _engine(inferencer, None, several_categories=several, max_objects=3)
-    (window,) = engine.run(prepare(frames(2), name="v"))
+    ((window, _),) = engine.run(prepare(frames(2), name="v"))
     np.testing.assert_array_equal(window.embeddings, embeds[0][kept].numpy())
     np.testing.assert_array_equal(window.slot_probs, probs[kept].numpy())
+    assert window.queries == tuple(kept)
 
 
 def test_frames_are_read_lazily_and_forgotten(inferencer, prepare, monkeypatch):
     head, featured = inferencer.model.head, []
     plain = head.pixel_features
 
-    def counted(feats, **options):
+    def counted(feats, images, **options):
         featured.append(len(feats[0]))
-        return plain(feats, **options)
+        return plain(feats, images, **options)
 
     monkeypatch.setattr(head, "pixel_features", counted)
     source = WatchedFrames(frames(25))
@@ -87,7 +87,7 @@ def test_frames_are_read_lazily_and_forgotten(inferencer, prepare, monkeypatch):
         prepare(source.frames(), name="v")
     )
     spans = []
-    for window in windows:
+    for window, _ in windows:
         assert source.num_read == window.window.stop
         spans.append((window.window.start, window.window.stop))
     expected = [(0, 6), (4, 10), (8, 14), (12, 18), (16, 22), (19, 25)]
@@ -101,9 +101,9 @@ def test_memory_does_not_grow_with_the_video(inferencer, prepare, monkeypatch):
     head = inferencer.model.head
     plain, alive, most = head.pixel_features, {}, 0
 
-    def watched(feats, **options):
+    def watched(feats, images, **options):
         nonlocal most
-        pixels = plain(feats, **options)
+        pixels = plain(feats, images, **options)
         key = object()
         alive[key] = len(feats[0])
         weakref.finalize(pixels.mask_features, alive.pop, key)
@@ -118,7 +118,7 @@ def test_memory_does_not_grow_with_the_video(inferencer, prepare, monkeypatch):
 
 
 def test_sizes(inferencer, prepare):
-    (window,) = _engine(inferencer, None).run(prepare(frames(2), name="v"))
+    ((window, _),) = _engine(inferencer, None).run(prepare(frames(2), name="v"))
     tube = window.tubes[0]
     assert (tube.num_frames, tube.height, tube.width) == (2, *SIZE)
     packed = next(iter(prepare(frames(1), name="v")))

@@ -106,7 +106,7 @@ def test_taxonomy_of_a_video_is_the_best_of_its_windows():
     find = tiny_inferencer(windows=WindowPlan(5, 2))
     task = find.task(frames(14), label_space="ovis")
     packed = task.prepare(task.source.frames(), name="video")
-    windows = [dict(window.compiled) for window in task.engine.run(packed)]
+    windows = [dict(window.compiled) for window, _ in task.engine.run(packed)]
     best = {i: max(w.get(i, 0.0) for w in windows) for i in set().union(*windows)}
     names = find.model.head.vocabulary.taxonomy.names
     found = task.run().taxonomy

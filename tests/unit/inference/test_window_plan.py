@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmt_vis.inference import WindowPlan
-from tmt_vis.inference.windows import border_between
+from tmt_vis.streaming import border_between
 
 PLANS = st.integers(1, 12).flatmap(
     lambda length: st.builds(WindowPlan, st.just(length), st.integers(0, length - 1))

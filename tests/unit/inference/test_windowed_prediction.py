@@ -6,18 +6,13 @@ import numpy as np
 import pytest
 import torch
 from helpers.tiny_inference import tiny_inferencer
-from mmengine.registry import DefaultScope
 
-from tmt_vis.inference import WindowedPrediction, WindowPlan
-from tmt_vis.models.long_videos import LongVideoChoice
+from tmt_vis.inference import WindowPlan
+from tmt_vis.models.detectors import LongVideos
 from tmt_vis.structures import ClipDataSample
 
 SIZE, ORIGINAL = (30, 45), (32, 48)
-LONG = dict(
-    type="tmt_vis.inference.WindowedPrediction",
-    max_frames=7,
-    windows=dict(length=6, overlap=2),
-)
+LONG = dict(max_frames=7, windows=dict(length=6, overlap=2))
 
 
 def video(num_frames, ori_shape=ORIGINAL):
@@ -37,7 +32,7 @@ def model():
 
 @pytest.fixture
 def windowed(model, monkeypatch):
-    monkeypatch.setattr(model, "_long_videos", LongVideoChoice(LONG))
+    monkeypatch.setattr(model, "long_videos", LongVideos(**LONG))
     return model
 
 
@@ -67,7 +62,6 @@ def test_a_video_in_parts_equals_the_whole(model, num_frames, monkeypatch):
     monkeypatch.setattr(model.data_preprocessor, "forward", watched)
     (got,) = model.test_step(video(num_frames))
     same(got.pred_tracks, expected.pred_tracks)
-    assert got.batch_input_shape == expected.batch_input_shape
     assert max(lengths) <= model.frames_per_chunk == 3
     assert sum(lengths) == num_frames
 
@@ -115,11 +109,10 @@ def test_the_taxonomy_of_a_long_video_is_that_of_its_windows(windowed):
 
 def test_windows_may_not_be_longer_than_the_limit():
     with pytest.raises(ValueError, match="max_frames must not be below"):
-        WindowedPrediction(max_frames=20)
-    with DefaultScope.overwrite_default_scope("mmdet"):
-        assert LongVideoChoice(LONG).of(7) is None
-        assert LongVideoChoice(LONG).of(8).plan == WindowPlan(6, 2)
-    assert LongVideoChoice(None).of(10**6) is None
+        LongVideos(max_frames=20)
+    # Configs of version 0.4 name a class.
+    old = LongVideos(type="tmt_vis.inference.WindowedPrediction", **LONG)
+    assert (old.max_frames, old.windows) == (7, WindowPlan(6, 2))
 
 
 @pytest.mark.parametrize("num_frames", [5, 9])

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tmt_vis.models.decoding import decode_tubes
+from tmt_vis.models.postprocessing import query_mask_logits, tubes_from_logits
 from tmt_vis.ops import mask_logits
 from tmt_vis.structures import ClipDataSample, encode_tubes
 
@@ -22,10 +22,20 @@ def test_tubes_are_those_of_the_upsampled_masks(num_frames, per_frame):
     masks = F.interpolate(logits, size=(37, 83), mode="bilinear") > 0
     if per_frame:
         embeds = embeds.repeat(num_frames, 1, 1)
-    tubes = decode_tubes(embeds, features, ClipDataSample(metainfo=SIZES))
-    assert tubes == encode_tubes(masks.numpy())
+    sample = ClipDataSample(metainfo=SIZES)
+    kept = query_mask_logits(embeds, features)
+    tubes, quality = tubes_from_logits(kept, sample, num_frames=num_frames)
+    assert tubes == encode_tubes(masks.numpy()) and quality is None
+    again, quality = tubes_from_logits(
+        kept, sample, num_frames=num_frames, quality=True
+    )
+    assert again == tubes
+    expected = [x[x > 0].sigmoid().mean() for x in logits]
+    torch.testing.assert_close(quality, torch.stack(expected))
 
 
 def test_no_query_gives_no_tube():
     sample = ClipDataSample(metainfo=SIZES)
-    assert decode_tubes(torch.zeros(0, 8), torch.zeros(2, 8, 8, 16), sample) == []
+    kept = query_mask_logits(torch.zeros(0, 8), torch.zeros(2, 8, 8, 16))
+    tubes, quality = tubes_from_logits(kept, sample, num_frames=2, quality=True)
+    assert tubes == [] and quality.shape == (0,)

@@ -7,32 +7,28 @@ import torch
 import torch.nn.functional as F
 from helpers.golden_kit import synthetic_tracks
 from helpers.readable_tracking import tracked
-from helpers.tiny_model import build, samples
+from helpers.tiny_model import build, head_cfg, samples
 from mmdet.models.layers import SinePositionalEncoding
-from mmdet.registry import TASK_UTILS
+from mmdet.registry import MODELS
+from mmengine.structures import InstanceData
 
-from tmt_vis.models import FrameScope, QuerySimilarityTracker, TrackReference
-from tmt_vis.models.clip_features import ClipFeatures, PixelFeatures
-from tmt_vis.models.decoding_scopes import StageOutput
-from tmt_vis.structures import ClipTargets
-
-SCOPE = dict(type="FrameScope")
+from tmt_vis.models import QuerySimilarityTracker, TrackReference
+from tmt_vis.models.features import PixelFeatures
+from tmt_vis.models.query_decoder import StageOutput
 
 
 @pytest.fixture(scope="module")
 def minvis():
-    return build(scope=SCOPE, taxonomy_modules=False).eval()
+    return build(per_frame=True, taxonomy_modules=False).eval()
 
 
 @pytest.fixture(scope="module")
 def tmt():
-    return build(scope=SCOPE).eval()
+    return build(per_frame=True).eval()
 
 
-def queries_of(model, inputs, **kwargs):
-    spaces = kwargs.pop("spaces", ["ytvis19"])
-    features = model.extract_feat(inputs)
-    return model.head.predict_queries(features, spaces, **kwargs)
+def features_of(model, inputs):
+    return model.head.clip_features(model.extract_feat(inputs), len(inputs))
 
 
 # ------------------------------------------------------------------------- tracker
@@ -86,16 +82,14 @@ def test_tracker_continues_tracks(frame):
 def test_classes_are_the_softmax_of_the_mean_logits(minvis):
     generator = torch.Generator().manual_seed(0)
     draw = [torch.randn(6, 5, n, generator=generator) for n in (8, 3, 4)]
-    output = StageOutput(draw[0] * 4, draw[1], draw[2])
-    features = ClipFeatures(torch.randn(6, 1, 3, 2, 2, generator=generator), ())
-    videos = FrameScope().videos(output, features, [None, None])
-    for video, rows in zip(videos, (slice(0, 3), slice(3, 6)), strict=True):
+    output = StageOutput(draw[0] * 4, draw[1], draw[2], draw[2])
+    for rows in (slice(0, 3), slice(3, 6)):
+        video = minvis.head.link_frames(StageOutput(*(x[rows] for x in output)))
         order = tracked(output.queries[rows].numpy())
         logits = [f[o] for f, o in zip(output.class_logits[rows], order, strict=True)]
         embeds = [f[o] for f, o in zip(output.mask_embeds[rows], order, strict=True)]
         torch.testing.assert_close(video.class_logits, torch.stack(logits).mean(0))
         torch.testing.assert_close(video.mask_embeds, torch.stack(embeds))
-        torch.testing.assert_close(video.mask_features, features.mask_features[rows, 0])
         last = output.queries[rows][-1][order[-1]]
         torch.testing.assert_close(video.last_queries, last)
 
@@ -104,7 +98,7 @@ def test_scores_of_a_video_by_hand(minvis):
     """The mean over frames comes first, then the softmax over the label space."""
     inputs, data = samples(("ytvis19",), frames=3)
     inputs[:, 1] *= 3
-    head, features = minvis.head, minvis.extract_feat(inputs)
+    head, features = minvis.head, features_of(minvis, inputs)
     final = head.decode(features, None, head.stages[-1:])[0]
     order = tracked(final.queries.detach().numpy())
     logits = [f[o] for f, o in zip(final.class_logits, order, strict=True)]
@@ -122,20 +116,21 @@ def test_positions_have_no_time(minvis, size):
     """Nothing else would tell: a code that all keys share does not move attention."""
     levels = tuple(torch.zeros(3, 32, *size) for _ in range(3))
     pixels = PixelFeatures(torch.zeros(3, 32, *size), levels)
-    features = minvis.head.clip_features(pixels, 3)
+    features = minvis.head.clip_features(pixels, 1)
+    assert features.clips_per_sample == 3
     assert len(features) == 3 and features.mask_features.shape[1] == 1
     code = SinePositionalEncoding(16, normalize=True)(torch.zeros(1, *size).bool())
-    for memory in features.memories:
-        assert torch.equal(memory.pos, code.flatten(2).transpose(1, 2))
-    joined = features.joined(3).memories[0]
+    for level in features.levels:
+        assert torch.equal(level.pos, code.flatten(2).transpose(1, 2))
+    joined = features.joined().levels[0]
     assert joined.pos.shape[1] == joined.tokens.shape[1] == 3 * size[0] * size[1]
-    assert torch.equal(joined.pos, memory.pos.repeat(1, 3, 1))
+    assert torch.equal(joined.pos, level.pos.repeat(1, 3, 1))
 
 
 def test_frames_do_not_see_each_other(minvis):
     inputs, _ = samples(("ytvis19",), frames=3)
     inputs.requires_grad_()
-    features = minvis.extract_feat(inputs)
+    features = features_of(minvis, inputs)
     final = minvis.head.decode(features, None, minvis.head.stages[-1:])[0]
     final.class_logits[1].sum().backward()
     touched = inputs.grad[0].flatten(1).abs().sum(1) > 0
@@ -144,7 +139,7 @@ def test_frames_do_not_see_each_other(minvis):
 
 @pytest.mark.parametrize("test_taxonomy", ["frame", "video"])
 def test_videos_of_a_batch_do_not_see_each_other(test_taxonomy):
-    model = build(scope=dict(SCOPE, test_taxonomy=test_taxonomy)).eval()
+    model = build(per_frame=True, test_taxonomy=test_taxonomy).eval()
     inputs, data = samples(frames=3)  # of two label spaces
     together = [s.pred_tracks for s in model.predict(inputs, data)]
     for index, expected in enumerate(together):
@@ -158,7 +153,7 @@ def test_videos_of_a_batch_do_not_see_each_other(test_taxonomy):
 def test_chunks_change_memory_only(tmt, monkeypatch, frames_per_chunk):
     inputs, data = samples(frames=5)
     whole = [s.pred_tracks for s in tmt.predict(inputs, data)]
-    monkeypatch.setattr(tmt.head.scope, "frames_per_chunk", frames_per_chunk)
+    monkeypatch.setattr(tmt.head, "frames_per_chunk", frames_per_chunk)
     taxonomies = [s.pred_taxonomy for s in data]
     for before, sample in zip(whole, tmt.predict(inputs, data), strict=True):
         tracks = sample.pred_tracks
@@ -172,7 +167,9 @@ def test_chunks_change_memory_only(tmt, monkeypatch, frames_per_chunk):
 def test_masks_are_those_of_each_frame(minvis):
     """Frame t of a tube is the mask of the query that carries the track there."""
     inputs, data = samples(("ytvis19",), frames=3)
-    (queries,) = queries_of(minvis, inputs)
+    pixels = minvis.extract_feat(inputs)
+    final, _ = minvis.head.decode_final(minvis.head.clip_features(pixels, 1), "ytvis19")
+    queries = minvis.head.link_frames(final)
     assert queries.mask_embeds.shape == (3, 8, 32)
     sample = minvis.predict(inputs, data)[0]
     tracks, padded = sample.pred_tracks, sample.batch_input_shape
@@ -180,7 +177,7 @@ def test_masks_are_those_of_each_frame(minvis):
         masks = tracks.tubes[row].decode()
         for t in range(3):
             embed = queries.mask_embeds[t, tracks.queries[row]]
-            logits = torch.einsum("c,chw->hw", embed, queries.mask_features[t])
+            logits = torch.einsum("c,chw->hw", embed, pixels.mask_features[t])
             resized = F.interpolate(logits[None, None], padded, mode="bilinear")
             resized = F.interpolate(resized, sample.ori_shape, mode="bilinear")
             assert ((resized[0, 0] > 0).numpy() != masks[t]).sum() <= 1
@@ -189,16 +186,19 @@ def test_masks_are_those_of_each_frame(minvis):
 # ------------------------------------------------------------------------ training
 
 
-def test_an_absent_instance_is_no_target():
+def test_an_absent_instance_is_no_target(minvis):
     masks = torch.zeros(2, 3, 4, 4, dtype=torch.bool)
     masks[0, :, 1, 1] = True
     masks[1, 2, 3, 3] = True
-    target = ClipTargets(torch.tensor([7, 3]), masks, 5)
-    frames = FrameScope().targets(target)
-    assert [f.labels.tolist() for f in frames] == [[7], [7], [7, 3]]
+    _, (sample, _) = samples()
+    sample.gt_instances = InstanceData(labels=torch.tensor([7, 3]), masks=masks)
+    frames = minvis.head._decoded_targets(sample)
+    own = minvis.head.vocabulary.slots_to_union("ytvis19")
+    first, second = own[[7, 3]].tolist()
+    assert [f.labels.tolist() for f in frames] == [[first], [first], [first, second]]
     assert [tuple(f.masks.shape) for f in frames] == [(1, 1, 4, 4)] * 2 + [(2, 1, 4, 4)]
     assert all(f.masks.flatten(1).any(1).all() for f in frames)
-    assert {f.seed for f in frames} == {5}
+    assert {f.seed for f in frames} == {100}
 
 
 def test_a_clip_is_trained_like_its_frames(tmt):
@@ -219,7 +219,7 @@ def test_a_clip_is_trained_like_its_frames(tmt):
 
 @pytest.mark.parametrize("instances", [0, 2])
 def test_every_parameter_gets_a_gradient(instances):
-    model = build(scope=SCOPE)
+    model = build(per_frame=True)
     inputs, data = samples(frames=2, size=(32, 32), instances=instances)
     sum(model.loss(inputs, data).values()).backward()
     missing = [
@@ -246,13 +246,13 @@ def test_weights_are_those_of_the_clip_model(minvis, frames):
 
 @pytest.mark.parametrize("test_taxonomy", ["frame", "video"])
 def test_what_the_taxonomy_is_compiled_from(tmt, test_taxonomy):
-    model = build(scope=dict(SCOPE, test_taxonomy=test_taxonomy)).eval()
+    model = build(per_frame=True, test_taxonomy=test_taxonomy).eval()
     seen = []
-    model.head.tcm.register_forward_hook(lambda m, args, out: seen.append(out))
+    model.head.guidance.tcm.register_forward_hook(lambda m, args, out: seen.append(out))
     inputs, data = samples(frames=3)
     predicted = model.predict(inputs, data)
     shared = test_taxonomy == "video"
-    assert [len(c.keep) for c in seen] == ([2] if shared else [6])
+    assert [len(c.keep) for c in seen] == ([1, 1] if shared else [3, 3])
     limits = {"ytvis19": 40, "ovis": 25}
     for index, sample in enumerate(predicted):
         found = sample.pred_taxonomy
@@ -260,24 +260,23 @@ def test_what_the_taxonomy_is_compiled_from(tmt, test_taxonomy):
         assert len(found.union_ids.unique()) == len(found.union_ids)
         assert 5 <= len(found.union_ids) <= (5 if shared else 15)
         assert len(found.union_ids) <= limits[sample.label_space]
-        rows = slice(index, index + 1) if shared else slice(3 * index, 3 * index + 3)
-        best = seen[0].score_logits[rows].amax(0).sigmoid()
+        best = seen[index].score_logits.amax(0).sigmoid()
         torch.testing.assert_close(found.scores, best[found.union_ids])
 
 
 def test_a_shared_taxonomy_reaches_every_frame_of_its_video(monkeypatch):
-    model = build(scope=dict(SCOPE, test_taxonomy="video", frames_per_chunk=2)).eval()
+    model = build(per_frame=True, test_taxonomy="video", frames_per_chunk=2).eval()
     head, given = model.head, []
     plain = head.decode
 
-    def watched(features, compiled, stages):
+    def watched(features, compiled, *args):
         given.extend(compiled.union_ids.tolist())
-        return plain(features, compiled, stages)
+        return plain(features, compiled, *args)
 
     monkeypatch.setattr(head, "decode", watched)
-    inputs, _ = samples(frames=3)
+    inputs, data = samples(frames=3)
     inputs[1] *= 5
-    queries_of(model, inputs, spaces=["ytvis19", "ovis"])
+    model.predict(inputs, data)
     assert given[0] == given[1] == given[2] and given[3] == given[4] == given[5]
     assert given[0] != given[3]
 
@@ -291,4 +290,4 @@ def test_a_shared_taxonomy_reaches_every_frame_of_its_video(monkeypatch):
 )
 def test_options_are_checked(options, message):
     with pytest.raises(ValueError, match=message):
-        TASK_UTILS.build(dict(SCOPE, **options))
+        MODELS.build(head_cfg(per_frame=True, **options))

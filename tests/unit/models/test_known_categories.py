@@ -15,7 +15,7 @@ def federated(known, space="ytvis19", **options):
 
 def gradients(model, inputs, data):
     sum(model.loss(inputs, data).values()).backward()
-    return model.head.cls_embed.weight.grad[:-1]
+    return model.head.query_decoder.cls_embed.weight.grad[:-1]
 
 
 @pytest.mark.parametrize("restricted", [True, False])
@@ -54,12 +54,14 @@ def test_the_matching_does_not_see_unknown_categories(monkeypatch):
 def test_the_compilation_loss_leaves_unknown_categories_alone():
     model = build()
     inputs, data = federated(KNOWN)
-    features = model.extract_feat(inputs)
+    features = model.head.clip_features(model.extract_feat(inputs), len(inputs))
     compiled = model.head.compile_taxonomy(features, ["ytvis19"])
     compiled.score_logits.retain_grad()
     targets = [model.head.clip_targets(data[0])]
-    known = model.head._known_keep(data, len(features))
-    loss = model.head._compilation_loss(compiled, targets, ["ytvis19"], known)
+    known = model.head.known_keep(data)
+    loss = model.head.guidance.loss(
+        compiled, targets, ["ytvis19"], model.head.vocabulary, known=known
+    )
     loss["loss_taxo_comp"].backward()
     own = model.head.vocabulary.slots_to_union("ytvis19")
     touched = compiled.score_logits.grad[0].nonzero().flatten().tolist()

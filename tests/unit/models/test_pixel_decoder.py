@@ -9,7 +9,7 @@ from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 
 from tmt_vis.engine import StepCounter
-from tmt_vis.models import pixel_decoder
+from tmt_vis.models.necks import pixel_decoder
 
 CHANNELS = (16, 32, 64, 128)
 

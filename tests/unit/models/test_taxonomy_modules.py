@@ -14,10 +14,10 @@ from tmt_vis.models import (
     TaxonomyInjectionLayer,
     TaxonomyInjectionModule,
 )
-from tmt_vis.models.clip_features import (
+from tmt_vis.models.features import (
     ClipFeatures,
     ClipPositionalEncoding,
-    Memory,
+    FeatureLevel,
 )
 
 WIDTH, TEXT, CATEGORIES = 16, 12, 7
@@ -30,7 +30,7 @@ def _features(clips=2, frames=2, seed=0):
     for size in ((1, 2), (2, 4), (4, 8)):
         tokens = frames * size[0] * size[1]
         memories.append(
-            Memory(
+            FeatureLevel(
                 torch.randn(clips, tokens, WIDTH, generator=generator),
                 position(frames, size, torch.device("cpu")),
                 size,
@@ -70,12 +70,12 @@ def test_compilation_follows_the_equations():
     """Eqs. 2-5 written out for each clip and category."""
     tcm, text, features = _tcm(), _text(), _features()
     keep = torch.ones(2, CATEGORIES, dtype=torch.bool)
-    compiled = tcm(text, features, keep)
+    compiled = tcm(text, features.levels, keep)
     first, _, second = tcm.adapter
     adapted = second(first(text).relu())  # Eq. 2
     rows = adapted.expand(2, -1, -1)
     for index in range(2):  # Eqs. 3 and 4, at strides 32 and 16
-        memory = features.memories[index]
+        memory = features.levels[index]
         rows = _block(tcm.layers[index], rows, memory.tokens, memory.pos)
     for clip in range(2):
         scores = [
@@ -103,9 +103,11 @@ def test_text_of_unit_variance_starts_with_categories_that_differ():
     factor = math.sqrt(TEXT)
     assert (factor * text).square().mean().item() == pytest.approx(1)
     plain, scaled = _tcm(), _tcm(unit_variance_text=True)
-    expected = plain(factor * text, features, keep).score_logits
-    torch.testing.assert_close(scaled(text, features, keep).score_logits, expected)
-    assert not torch.allclose(plain(text, features, keep).score_logits, expected)
+    expected = plain(factor * text, features.levels, keep).score_logits
+    torch.testing.assert_close(
+        scaled(text, features.levels, keep).score_logits, expected
+    )
+    assert not torch.allclose(plain(text, features.levels, keep).score_logits, expected)
     assert scaled.state_dict().keys() == plain.state_dict().keys()
 
 
@@ -113,7 +115,7 @@ def test_only_the_given_categories_are_compiled():
     keep = torch.zeros(2, CATEGORIES, dtype=torch.bool)
     keep[0, [1, 4]] = True
     keep[1, 2:] = True
-    compiled = _tcm()(_text(), _features(), keep)
+    compiled = _tcm()(_text(), _features().levels, keep)
     assert set(compiled.union_ids[0][:2].tolist()) == {1, 4}
     assert compiled.keep.tolist() == [[True, True, False], [True, True, True]]
     assert (compiled.union_ids[1] >= 2).all()
@@ -122,7 +124,7 @@ def test_only_the_given_categories_are_compiled():
 def test_ties_go_to_the_smaller_union_id():
     text = _text()[:1].expand(CATEGORIES, -1)
     keep = torch.ones(2, CATEGORIES, dtype=torch.bool)
-    compiled = _tcm()(text, _features(), keep)
+    compiled = _tcm()(text, _features().levels, keep)
     assert compiled.union_ids.tolist() == [[0, 1, 2]] * 2
 
 
@@ -140,28 +142,31 @@ def test_ranking_survives_half_precision_saturation():
     [("memory_rr", {0, 1}), ("memory_all", {0, 1, 2}), ("stride8", {2})],
 )
 def test_feature_sources(source, levels):
-    """Exactly the named levels matter, and the mask features do not."""
+    """Exactly the named levels matter."""
     tcm, text = _tcm(features=source), _text()
     keep = torch.ones(2, CATEGORIES, dtype=torch.bool)
     features = _features()
-    before = tcm(text, features, keep).score_logits
+    before = tcm(text, features.levels, keep).score_logits
     for level in range(3):
-        memories = list(features.memories)
+        memories = list(features.levels)
         memory = memories[level]
-        memories[level] = Memory(memory.tokens + 1, memory.pos, memory.size)
-        changed = ClipFeatures(features.mask_features, tuple(memories))
-        after = tcm(text, changed, keep).score_logits
+        memories[level] = FeatureLevel(memory.tokens + 1, memory.pos, memory.size)
+        after = tcm(text, memories, keep).score_logits
         assert torch.equal(before, after) == (level not in levels)
-    masks = ClipFeatures(features.mask_features + 1, features.memories)
-    assert torch.equal(before, tcm(text, masks, keep).score_logits)
+    assert not tcm.needs_mask_level
 
 
 def test_mask_feature_source_reads_the_mask_features_only():
     tcm, text, features = _tcm(features="mask_feature"), _text(), _features()
+    assert tcm.needs_mask_level
     keep = torch.ones(2, CATEGORIES, dtype=torch.bool)
-    before = tcm(text, features, keep).score_logits
-    masks = ClipFeatures(features.mask_features + 1, features.memories)
-    assert not torch.equal(before, tcm(text, masks, keep).score_logits)
+    masks, others = features.mask_level(), [None] * 3  # not looked at
+    assert masks.tokens.shape == (2, 2 * 8 * 16, WIDTH) and masks.pos is None
+    pixel = features.mask_features[1, 1, :, 3, 5]
+    assert torch.equal(masks.tokens[1, 8 * 16 + 3 * 16 + 5], pixel)
+    before = tcm(text, [*others, masks], keep).score_logits
+    changed = ClipFeatures(features.mask_features + 1, features.levels).mask_level()
+    assert not torch.equal(before, tcm(text, [*others, changed], keep).score_logits)
 
 
 def test_sharing_halves_the_blocks_and_layers_are_counted():
@@ -304,4 +309,4 @@ def test_position_cache_is_bounded():
     encoding = ClipPositionalEncoding(8)
     for frames in range(1, 30):
         encoding(frames, (2, 2), torch.device("cpu"))
-    assert len(encoding._cache) <= encoding._MAX_ENTRIES
+    assert len(encoding._cache) == encoding._MAX_ENTRIES

@@ -8,7 +8,7 @@ from helpers.tiny_model import build, head_cfg, samples
 from mmdet.registry import MODELS
 from mmengine.logging import MMLogger
 
-from tmt_vis.models import CheckpointTaxonomyError, query_trunk
+from tmt_vis.models import CheckpointTaxonomyError, query_decoder
 
 SHAPES = [(1, 1), (1, 5), (2, 2), (3, 2)]
 
@@ -104,7 +104,7 @@ def test_every_trainable_parameter_gets_a_gradient(name, instances):
     ]
     assert not missing
     if name == "none":
-        assert not model.head.tcm.score.weight.requires_grad
+        assert not model.head.guidance.tcm.score.weight.requires_grad
 
 
 def test_straight_through_gate_changes_no_value_and_feeds_the_score():
@@ -117,7 +117,7 @@ def test_straight_through_gate_changes_no_value_and_feeds_the_score():
     losses = gate.loss(inputs, data)
     assert "loss_taxo_comp" not in losses
     sum(losses.values()).backward()
-    assert gate.head.tcm.score.weight.grad.abs().sum() > 0
+    assert gate.head.guidance.tcm.score.weight.grad.abs().sum() > 0
 
 
 def test_text_changes_predictions_at_test_time():
@@ -146,7 +146,7 @@ def test_label_space_without_any_text_is_refused(tmp_path):
 
 
 def test_unsupervised_score_is_a_plain_dot_product():
-    tcm = build(compilation=dict(score_supervision="none")).head.tcm
+    tcm = build(compilation=dict(score_supervision="none")).head.guidance.tcm
     assert torch.equal(tcm.score.weight, torch.eye(32)) and not tcm.score.bias.any()
 
 
@@ -168,7 +168,7 @@ def test_clips_of_a_batch_do_not_see_each_other(name):
     swapped = _scores(model, inputs.flip(0), data[::-1])
     torch.testing.assert_close(swapped.flip(0), together, atol=1e-5, rtol=1e-4)
     inputs.requires_grad_()
-    features = model.extract_feat(inputs)
+    features = model.head.clip_features(model.extract_feat(inputs), len(inputs))
     compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
     final = model.head.decode(features, compiled, model.head.stages[-1:])[0]
     final.class_logits[0].sum().backward()
@@ -184,10 +184,10 @@ def test_each_layer_is_guided_by_the_prediction_in_front_of_it(monkeypatch):
         guides.append(mask_embeds)
         return keep(mask_embeds, level_features)
 
-    keep = query_trunk._keep
-    monkeypatch.setattr(query_trunk, "_keep", record)
+    keep = query_decoder.attention_keep
+    monkeypatch.setattr(query_decoder, "attention_keep", record)
     inputs, _ = samples()
-    features = model.extract_feat(inputs)
+    features = model.head.clip_features(model.extract_feat(inputs), len(inputs))
     compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
     stages = model.head.decode(features, compiled, model.head.stages)
     for guide, stage in zip(guides, stages[:-1], strict=True):
@@ -209,7 +209,7 @@ def test_foreign_category_gets_no_gradient_but_does_in_the_naive_union():
     for restricted in (True, False):
         model = build(label_space_mask=restricted)
         sum(model.loss(inputs, data).values()).backward()
-        grads[restricted] = model.head.cls_embed.weight.grad
+        grads[restricted] = model.head.query_decoder.cls_embed.weight.grad
     foreign = ~model.head.vocabulary.class_keep(["ytvis19"])[0]
     assert foreign.sum() == 5  # the categories only OVIS has
     assert grads[True][:-1][foreign].eq(0).all()
@@ -220,12 +220,13 @@ def test_foreign_category_gets_no_gradient_but_does_in_the_naive_union():
 def test_compilation_loss_says_nothing_about_foreign_categories():
     model = build()
     inputs, data = samples(("ytvis19",))
-    features = model.extract_feat(inputs)
+    features = model.head.clip_features(model.extract_feat(inputs), len(inputs))
     compiled = model.head.compile_taxonomy(features, ["ytvis19"])
     compiled.score_logits.retain_grad()
     targets = [model.head.clip_targets(data[0])]
-    known = model.head._known_keep(data, len(features))
-    loss = model.head._compilation_loss(compiled, targets, ["ytvis19"], known)
+    loss = model.head.guidance.loss(
+        compiled, targets, ["ytvis19"], model.head.vocabulary
+    )
     loss["loss_taxo_comp"].backward()
     foreign = ~model.head.vocabulary.class_keep(["ytvis19"])[0]
     assert compiled.score_logits.grad[0][foreign].eq(0).all()
@@ -259,10 +260,10 @@ def test_near_pooling_reaches_vehical_but_not_from_its_own_slots():
     logits = torch.full((1, taxonomy.num_categories + 1), -4.0)
     logits[0, taxonomy.names.index("truck")] = 4.0
     logits[0, taxonomy.names.index("parrot")] = 3.0
-    probs = model.head._slot_probs(logits, "ovis")[0]
+    probs = model.head.slot_probs(logits, "ovis")[0]
     assert probs[slot] == probs.max() > 0.5
     assert probs[bird] < probs[space.names.index("Parrot")]
-    plain = build(test_cfg=dict(max_per_video=10)).head._slot_probs(logits, "ovis")[0]
+    plain = build(test_cfg=dict(max_per_video=10)).head.slot_probs(logits, "ovis")[0]
     assert plain[slot] < 0.05
 
 
@@ -381,10 +382,17 @@ def test_warm_start_from_mmdet(prefix, monkeypatch):
     assert (
         "(81, 32), the joint taxonomy needs (46, 32): it is not loaded" in warnings[0]
     )
-    new = ("head.tcm.", "head.tim.", "head.vocabulary.", "head.cls_embed.")
+    new = (
+        "head.guidance.tcm.",
+        "head.guidance.tim.",
+        "head.vocabulary.",
+        "head.query_decoder.cls_embed.",
+    )
     assert all(key.startswith(new) for key in result.missing_keys)
     a, b = source.state_dict(), model.state_dict()
-    key = "head.transformer_decoder.layers.0.cross_attn.attn.in_proj_weight"
+    key = (
+        "head.query_decoder.transformer_decoder.layers.0.cross_attn.attn.in_proj_weight"
+    )
     assert torch.equal(a[key], b[key])
 
 
@@ -418,14 +426,14 @@ def test_injection_once_only_layers_reject_all():
 def test_gate_survives_scores_whose_sigmoid_is_zero():
     """A demo-sized run reached such scores within 80 iterations and became NaN."""
     gate = build(compilation=dict(score_supervision="gate"))
-    gate.head.tcm.score_bias.data.fill_(-200.0)
+    gate.head.guidance.tcm.score_bias.data.fill_(-200.0)
     inputs, data = samples()
     gate.train()
     losses = gate.loss(inputs, data)
     sum(v for k, v in losses.items() if "loss" in k).backward()
     assert all(v.isfinite().all() for v in losses.values())
-    assert gate.head.tcm.score.weight.grad.isfinite().all()
-    assert gate.head.tcm.score.weight.grad.abs().sum() > 0
+    assert gate.head.guidance.tcm.score.weight.grad.isfinite().all()
+    assert gate.head.guidance.tcm.score.weight.grad.abs().sum() > 0
 
 
 def test_injection_can_start_as_the_identity():
@@ -435,10 +443,12 @@ def test_injection_can_start_as_the_identity():
         model = build(injection=dict(layer=layer | extra))
         inputs, data = samples()
         with torch.no_grad():
-            features = model.extract_feat(inputs)
+            features = model.head.clip_features(model.extract_feat(inputs), len(inputs))
             compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
-            queries = model.head.query_feat.weight.expand(2, -1, -1) * 3
-            out, _ = model.head.tim(0, queries, torch.zeros_like(queries), compiled)
+            queries = model.head.query_decoder.query_feat.weight.expand(2, -1, -1) * 3
+            out, _ = model.head.guidance.tim(
+                0, queries, torch.zeros_like(queries), compiled
+            )
         assert torch.equal(out, queries) == same
 
 

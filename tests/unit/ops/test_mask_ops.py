@@ -9,11 +9,11 @@ from tmt_vis.ops import (
     PointSampler,
     attend_in_parts,
     clip_generator,
-    decode_masks,
     keep_from_mask_logits,
     mask_logits,
     masked_attention,
     masked_attention_reference,
+    output_masks,
     resize_clip,
     sample_points,
     sample_shared_points,
@@ -127,24 +127,30 @@ def test_other_ratios_are_interpolated(size):
     assert _even_ratio((16, 32), size) == 0
 
 
-@pytest.mark.parametrize(("chunk", "per_frame"), [(1, False), (2, True), (None, True)])
-def test_decoding_in_chunks_equals_all_at_once(chunk, per_frame):
+@pytest.mark.parametrize("chunk", [1, 2, None])
+def test_decoding_in_chunks_equals_all_at_once(chunk):
     torch.manual_seed(0)
     embeds, features = torch.randn(3, 8), torch.randn(5, 8, 8, 16)
     sizes = dict(padded_size=(32, 64), image_size=(27, 61), output_size=(37, 83))
     logits = mask_logits(embeds[None], features[None])[0]
     logits = F.interpolate(logits, size=(32, 64), mode="bilinear")[..., :27, :61]
     expected = F.interpolate(logits, size=(37, 83), mode="bilinear") > 0
-    if per_frame:
-        embeds = embeds.repeat(5, 1, 1)
-    frames = decode_masks(embeds, features, **sizes, masks_per_chunk=chunk)
-    assert torch.equal(torch.stack(list(frames), dim=1), expected)
+    inside = logits > 0
+    probs = torch.where(inside, logits.sigmoid(), 0)
+    small = mask_logits(embeds[None], features[None])[0]
+    for frame in range(5):
+        masks, quality = output_masks(
+            small[:, frame], **sizes, masks_per_chunk=chunk, quality=True
+        )
+        assert torch.equal(masks, expected[:, frame])
+        sums = [x[:, frame].flatten(1).sum(1) for x in (probs, inside)]
+        torch.testing.assert_close(quality, torch.stack(sums, -1))
 
 
 def test_no_query_is_decoded_to_no_mask():
     sizes = dict(padded_size=(32, 64), image_size=(27, 61), output_size=(37, 83))
-    frames = decode_masks(torch.zeros(0, 8), torch.zeros(2, 8, 8, 16), **sizes)
-    assert [tuple(masks.shape) for masks in frames] == [(0, 37, 83)] * 2
+    masks, quality = output_masks(torch.zeros(0, 8, 16), **sizes)
+    assert masks.shape == (0, 37, 83) and quality is None
 
 
 def test_point_zero_is_the_corner_of_the_image_not_the_first_pixel_centre():

@@ -14,7 +14,7 @@ from tmt_vis.command_line import (
     real,
     tool,
 )
-from tmt_vis.models.vocabulary import CheckpointTaxonomyError
+from tmt_vis.models import CheckpointTaxonomyError
 
 RANGES = [
     (real(above=0), ["0.5", "1e3"], ["0", "-1", "nan", "inf", "-inf", "x", ""]),

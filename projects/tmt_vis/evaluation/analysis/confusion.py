@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tmt_vis.structures import tube_iou
+
 from ..ground_truth import AnnotationFile
-from ..tube_iou import tube_iou
 from ..video_tubes import GroundTruthTubes, PredictedTubes
 from .tables import markdown_table, percent
 

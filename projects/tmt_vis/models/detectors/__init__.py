@@ -1,5 +1,5 @@
 """Detectors."""
 
-from .tmt_vis import TMTVIS
+from .video_segmentor import TMTVIS, LongVideos, VideoSegmentor
 
-__all__ = ["TMTVIS"]
+__all__ = ["TMTVIS", "LongVideos", "VideoSegmentor"]

@@ -1,6 +1,6 @@
 """Heads: one per host model."""
 
-from ..clip_features import PixelFeatures
+from .base import VideoHead
 from .tmt_vis_head import TMTVISHead
 
-__all__ = ["PixelFeatures", "TMTVISHead"]
+__all__ = ["TMTVISHead", "VideoHead"]

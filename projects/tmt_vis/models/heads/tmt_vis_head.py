@@ -1,122 +1,287 @@
-"""The TMT-VIS head: losses and tracks of what the trunk predicts.
+"""The TMT-VIS head: losses and tracks of what its queries predict.
 
 Without ``compilation`` and ``injection`` the same code is Mask2Former-VIS, and with
-frames decoded one by one it is MinVIS.
+``per_frame`` it is MinVIS.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from mmdet.registry import MODELS, TASK_UTILS
-from mmengine.structures import InstanceData
+from mmengine.config import ConfigDict
 from torch import Tensor
 
 from tmt_vis.losses import (
     SetCriterion,
+    Stage,
     StageKind,
     StagePredictions,
     TaxonomyLossPlan,
-    compilation_loss,
     plan_stages,
     restrict_logits,
 )
 from tmt_vis.ops import PointSampler
+from tmt_vis.streaming import TrackState, WindowPrediction, WindowRequest
 from tmt_vis.structures import ClipDataSample, ClipTargets
 from tmt_vis.typedefs import ConfigType, Losses
 
-from ..clip_features import ClipFeatures
-from ..decoding import TrackDecoding, decode_tracks
-from ..decoding_scopes import StageOutput
-from ..query_tracker import TrackReference
-from ..query_trunk import QueryTrunk
-from ..taxonomy_compilation import CompiledTaxonomy, ScoreSupervision
-from ..vocabulary import VocabularyMode
+from ..features import ClipFeatures, PixelFeatures
+from ..postprocessing import choose_queries, encode_window, query_mask_logits
+from ..prediction_heads import check_foreign_classifier
+from ..query_decoder import QueryDecoder, StageOutput
+from ..taxonomy import CompiledTaxonomy, UnionVocabulary, build_guidance
+from ..trackers import TrackReference
+from .base import VideoHead
+from .version_0_4 import frame_options, rename_keys
 
 
-class QueryPrediction(NamedTuple):
-    """The queries of one video in the label space it is evaluated in.
+class QueryTracks(NamedTuple):
+    """What all queries of one video say, before any is chosen.
 
     Args:
-        slot_probs: ``(Q, slots)``.
+        class_logits: ``(Q, K + 1)``, not restricted to a label space.
         mask_embeds: ``(Q, C)``, or ``(T, Q, C)`` where each frame has its own.
-        mask_features: ``(T, C, H, W)`` of the video.
-        taxonomy: compiled ``union_ids`` and their ``scores``, best first; None without
-            TCM.
-        last_queries: ``(Q, C)`` of the last frame, from which the tracker goes on;
-            None where frames are decoded together.
+        last_queries: ``(Q, C)`` of the last frame, from which a tracker goes on; None
+            where frames are decoded together.
     """
 
-    slot_probs: Tensor
+    class_logits: Tensor
     mask_embeds: Tensor
-    mask_features: Tensor
-    taxonomy: InstanceData | None
     last_queries: Tensor | None
 
 
 @MODELS.register_module()
-class TMTVISHead(QueryTrunk):
+class TMTVISHead(VideoHead):
     """Wire the modules of the paper.
 
     Args:
+        pixel_decoder: config of ``ClipPixelDecoder``, or of mmdet's
+            ``MSDeformAttnPixelDecoder``.
+        decoder: arguments of :class:`MaskedTransformerDecoder`.
+        num_queries: ``Q``.
+        classifier: config of the classifier.
+        query_init: see :class:`QueryDecoder`.
+        compilation: config of TCM; None leaves the taxonomy out.
+        injection: arguments of :class:`TaxonomyInjectionModule`; needs TCM.
+        vocab_mode: see :class:`TaxonomyGuidance`.
+        guidance: type and further arguments of another guidance than that.
         criterion: arguments of :class:`SetCriterion`; ``points`` those of
             :class:`PointSampler`, ``taxonomy_loss`` those of
             :class:`TaxonomyLossPlan`. ``loss_weights.comp``, of the loss on the scores
             S, is that of ``taxo`` unless given.
         assigner: config of the assigner.
-        test_cfg: arguments of :class:`TrackDecoding`.
-        trunk: arguments of :class:`QueryTrunk`.
+        refiner: config of a :class:`MaskRefiner`; None encodes masks as they are.
+        per_frame: decode each frame by itself and link the frames by their queries, as
+            MinVIS, instead of all frames of a clip together. In training a frame is a
+            sample of its own then: an object that is absent from it is no target. In a
+            test, class logits are averaged over the frames of a track.
+        tracker: config of what links the frames.
+        test_taxonomy: with ``per_frame``, whether TCM compiles per ``frame`` at test,
+            as in training, or once per ``video``. The compiled embeddings enter the
+            queries that are compared, so those of a frame move all queries of it;
+            those of a video do not, but were never trained on.
+        frames_per_chunk: with ``per_frame``, frames decoded at a time in a test; bounds
+            memory only.
+        scope: the same four in the form of version 0.4.
+        **base: arguments of :class:`VideoHead`.
     """
 
     def __init__(
         self,
         *,
+        pixel_decoder: ConfigType,
+        decoder: ConfigType | None = None,
+        num_queries: int = 100,
+        classifier: ConfigType | None = None,
+        query_init: str = "host",
+        compilation: ConfigType | None = None,
+        injection: ConfigType | None = None,
+        vocab_mode: ConfigType | None = None,
+        guidance: ConfigType | None = None,
         criterion: ConfigType | None = None,
         assigner: ConfigType | None = None,
-        test_cfg: ConfigType | None = None,
-        **trunk: Any,
+        refiner: ConfigType | None = None,
+        scope: ConfigType | None = None,
+        per_frame: bool = False,
+        tracker: ConfigType | None = None,
+        test_taxonomy: str = "frame",
+        frames_per_chunk: int = 8,
+        **base: Any,
     ) -> None:
-        super().__init__(**trunk)
-        self.track_decoding = TrackDecoding(**(test_cfg or {}))
-        self._build_losses(criterion or {}, assigner or {})
-
-    def _build_losses(self, criterion: ConfigType, assigner: ConfigType) -> None:
-        cfg = dict(criterion)
-        taxo = TaxonomyLossPlan(**cfg.pop("taxonomy_loss", {}))
-        self.points = PointSampler(**cfg.pop("points", {}))
-        weights = dict(cls=2.0, mask=5.0, dice=5.0, taxo=0.5)
-        weights.update(cfg.pop("loss_weights", {}))
-        self.compilation_weight = weights.pop("comp", weights["taxo"])
-        self.criterion = SetCriterion(loss_weights=weights, points=self.points, **cfg)
-        self.assigner = TASK_UTILS.build(
-            dict(type="TaxoHungarianAssigner") | dict(assigner)
+        super().__init__(**base)
+        frames = dict(
+            per_frame=per_frame,
+            tracker=tracker,
+            test_taxonomy=test_taxonomy,
+            frames_per_chunk=frames_per_chunk,
         )
-        injected = () if self.tim is None else self.tim.injected_layers
-        num_layers = len(self.transformer_decoder.layers)
-        self.stages = plan_stages(num_layers, injected, taxo)
-        kinds = {stage.kind for stage in self.stages}
+        self._set_frames(**(frames | frame_options(scope)))
+        # mmdet reads this config by attribute.
+        self.pixel_decoder = MODELS.build(ConfigDict(pixel_decoder))
+        self.query_decoder = QueryDecoder(
+            vocabulary=self.vocabulary,
+            num_levels=self.pixel_decoder.num_encoder_levels,
+            level_channels=pixel_decoder["feat_channels"],
+            mask_channels=pixel_decoder["out_channels"],
+            decoder=decoder,
+            classifier=classifier,
+            num_queries=num_queries,
+            query_init=query_init,
+            temporal=not self.per_frame,
+        )
+        criterion = dict(criterion or {})
+        taxonomy_loss = TaxonomyLossPlan(**criterion.pop("taxonomy_loss", {}))
+        weights = dict(cls=2.0, mask=5.0, dice=5.0, taxo=0.5)
+        weights.update(criterion.pop("loss_weights", {}))
+        self.guidance = build_guidance(
+            guidance,
+            compilation=compilation,
+            injection=injection,
+            vocab_mode=vocab_mode,
+            loss_weight=weights.pop("comp", weights["taxo"]),
+            vocabulary=self.vocabulary,
+            channels=self.query_decoder.channels,
+            num_decoder_layers=self.query_decoder.num_layers,
+        )
+        self.points = PointSampler(**criterion.pop("points", {}))
+        self.criterion = SetCriterion(
+            loss_weights=weights, points=self.points, **criterion
+        )
+        assigner = dict(type="TaxoHungarianAssigner") | dict(assigner or {})
+        self.assigner = TASK_UTILS.build(assigner)
+        self.refiner = None if refiner is None else MODELS.build(refiner)
+        self.stages = self._plan_stages(taxonomy_loss)
+
+    def _set_frames(
+        self,
+        *,
+        per_frame: bool,
+        tracker: ConfigType | None,
+        test_taxonomy: str,
+        frames_per_chunk: int,
+    ) -> None:
+        if test_taxonomy not in ("frame", "video"):
+            raise ValueError(
+                f"test_taxonomy must be 'frame' or 'video', got {test_taxonomy!r}"
+            )
+        if frames_per_chunk < 1:
+            raise ValueError(f"frames_per_chunk must be >= 1, got {frames_per_chunk}")
+        self.per_frame, self.test_taxonomy = per_frame, test_taxonomy
+        self.frames_per_chunk = frames_per_chunk
+        cfg = tracker or dict(type="QuerySimilarityTracker")
+        self.tracker = TASK_UTILS.build(cfg) if per_frame else None
+
+    def _plan_stages(self, taxonomy_loss: TaxonomyLossPlan) -> tuple[Stage, ...]:
+        tim = None if self.guidance is None else self.guidance.tim
+        injected = () if tim is None else tim.injected_layers
+        stages = plan_stages(self.query_decoder.num_layers, injected, taxonomy_loss)
+        kinds = {stage.kind for stage in stages}
         mixed = {StageKind.INITIAL, StageKind.INJECTED} <= kinds
-        if mixed and self.tim is not None and not self.tim.keeps_query_count:
+        if mixed and tim is not None and not tim.keeps_query_count:
             raise ValueError(
                 "concatenation changes the number of queries, so the queries before "
                 "and after it cannot both predict; use taxonomy_loss.target="
                 "'replace_aux0'"
             )
+        return stages
 
-    def loss(self, features: ClipFeatures, samples: Sequence[ClipDataSample]) -> Losses:
-        """Compute all losses of a batch (Eq. 8).
+    def init_weights(self) -> None:
+        """Initialise the pixel decoder; the other parts did so when built."""
+        super().init_weights()
+        self.pixel_decoder.init_weights()
+
+    @property
+    def accepts_text(self) -> bool:
+        """Whether the classifier compares with text."""
+        return self.query_decoder.cls_embed.needs_text
+
+    # ------------------------------------------------------------------- features
+
+    def pixel_features(
+        self, feats: Sequence[Tensor], images: Tensor, *, autocast: bool = False
+    ) -> PixelFeatures:
+        """Run the pixel decoder, in float32 as the reference does; see the base."""
+        if autocast:
+            mask_features, levels = self.pixel_decoder(feats)
+        else:
+            with torch.autocast(feats[0].device.type, enabled=False):
+                mask_features, levels = self.pixel_decoder([f.float() for f in feats])
+        kept = images if getattr(self.refiner, "needs_images", False) else None
+        return PixelFeatures(mask_features, tuple(levels), images=kept)
+
+    def clip_features(self, pixels: PixelFeatures, num_samples: int) -> ClipFeatures:
+        """Put the frames that are decoded together side by side.
+
+        Args:
+            pixels: of ``B * T`` frames, clip by clip.
+            num_samples: ``B``.
+
+        Returns:
+            Features of ``B`` clips, or of ``B * T`` clips of one frame each.
+        """
+        num_frames = pixels.num_frames // num_samples
+        length, count = (1, num_frames) if self.per_frame else (num_frames, 1)
+        return self.query_decoder.clip_features(pixels, length, clips_per_sample=count)
+
+    def compile_taxonomy(
+        self,
+        features: ClipFeatures,
+        label_spaces: Sequence[str],
+        vocabulary: UnionVocabulary | None = None,
+        *,
+        samples: Sequence[ClipDataSample] | None = None,
+    ) -> CompiledTaxonomy | None:
+        """Compile the taxonomy of each clip; None without guidance.
 
         Args:
             features: of the clips.
-            samples: with ``gt_instances``; clips may come from different datasets.
-
-        Returns:
-            Weighted losses by name.
+            label_spaces: of each clip.
+            vocabulary: None: the head's own.
+            samples: of each clip, see :meth:`TaxonomyGuidance.compile`.
         """
-        spaces = [sample.label_space for sample in samples]
-        spaces = _repeated(spaces, len(features))
-        known = self._known_keep(samples, len(features))
-        compiled = self.compile_taxonomy(features, spaces)
+        if self.guidance is None:
+            return None
+        levels = features.levels
+        if self.guidance.needs_mask_level:
+            levels = (*levels, features.mask_level())
+        vocabulary = vocabulary or self.vocabulary
+        return self.guidance.compile(levels, label_spaces, vocabulary, samples=samples)
+
+    def decode(
+        self,
+        features: ClipFeatures,
+        compiled: CompiledTaxonomy | None,
+        stages: Sequence[Stage],
+        vocabulary: UnionVocabulary | None = None,
+    ) -> list[StageOutput]:
+        """Run the decoder on clips and predict at the given stages."""
+        inject = None
+        if compiled is not None:
+            inject = partial(self.guidance.inject, compiled=compiled)
+        vocabulary = vocabulary or self.vocabulary
+        return self.query_decoder(features, vocabulary, stages, before_layer=inject)
+
+    def forward(
+        self, pixels: PixelFeatures, label_spaces: Sequence[str]
+    ) -> tuple[Tensor, Tensor]:
+        """Return class logits and mask embeddings of the last stage; see the base."""
+        features = self.clip_features(pixels, len(label_spaces))
+        compiled = self.compile_taxonomy(features, features.repeat(label_spaces))
+        (final,) = self.decode(features, compiled, self.stages[-1:])
+        return final.class_logits, final.mask_embeds
+
+    # ------------------------------------------------------------------- training
+
+    def loss(self, pixels: PixelFeatures, samples: Sequence[ClipDataSample]) -> Losses:
+        """Compute all losses of a batch (Eq. 8); see the base."""
+        features = self.clip_features(pixels, len(samples))
+        clips = features.repeat(samples)
+        spaces = [sample.label_space for sample in clips]
+        known = self.known_keep(samples)
+        known = known.repeat_interleave(features.clips_per_sample, dim=0)
+        compiled = self.compile_taxonomy(features, spaces, samples=clips)
         outputs = self.decode(features, compiled, self.stages)
         class_logits = torch.stack([o.class_logits for o in outputs])
         class_keep = self.class_keep(spaces) & known
@@ -125,35 +290,32 @@ class TMTVISHead(QueryTrunk):
             mask_embeds=torch.stack([o.mask_embeds for o in outputs]),
             mask_features=features.mask_features,
         )
-        targets = [
-            target
-            for sample in samples
-            for target in self.scope.targets(self.clip_targets(sample))
-        ]
+        targets = [t for sample in samples for t in self._decoded_targets(sample)]
         assignment = self._assign(predictions, targets)
         with torch.autocast(class_logits.device.type, enabled=False):
             losses = self.criterion(predictions, targets, assignment, self.stages)
-            losses |= self._compilation_loss(compiled, targets, spaces, known)
+            if compiled is not None:
+                losses |= self.guidance.loss(
+                    compiled, targets, spaces, self.vocabulary, known=known
+                )
         return losses
 
-    def _known_keep(self, samples: Sequence[ClipDataSample], count: int) -> Tensor:
-        """Mark, ``(count, K)``, what the sample of each decoded clip says something of.
+    def _decoded_targets(self, sample: ClipDataSample) -> list[ClipTargets]:
+        """Return the targets of the clips that a sample is decoded as.
 
-        TCM still compiles from the whole label space, in training as at test: the list
-        of what is known would tell it what to find.
+        Those of a frame are the instances with a pixel in it; all frames of a clip are
+        compared at the points of its seed.
         """
-        rows = [
-            self.vocabulary.known_keep(sample.label_space, sample.get("known_slots"))
-            for sample in samples
+        target = self.clip_targets(sample)
+        if not self.per_frame:
+            return [target]
+        present = target.masks.flatten(2).any(-1)  # (N, T)
+        return [
+            ClipTargets(
+                target.labels[seen], target.masks[seen, frame].unsqueeze(1), target.seed
+            )
+            for frame, seen in enumerate(present.unbind(1))
         ]
-        return torch.stack(rows).repeat_interleave(count // len(rows), dim=0)
-
-    def clip_targets(self, sample: ClipDataSample) -> ClipTargets:
-        """Translate the slots of a sample's ground truth into ``union_id``."""
-        truth = sample.gt_instances
-        union_ids = self.vocabulary.slots_to_union(sample.label_space)
-        seed = sample.get("clip_seed")
-        return ClipTargets(union_ids[truth.labels], truth.masks, seed)
 
     def _assign(
         self, predictions: StagePredictions, targets: Sequence[ClipTargets]
@@ -170,133 +332,123 @@ class TMTVISHead(QueryTrunk):
             match[reuse] = match[-1].clone()
         return matches
 
-    def _compilation_loss(
-        self,
-        compiled: CompiledTaxonomy | None,
-        targets: Sequence[ClipTargets],
-        spaces: Sequence[str],
-        known: Tensor,
-    ) -> Losses:
-        if compiled is None:
-            return {}
-        if self.tcm.score_supervision is not ScoreSupervision.BCE:
-            return {}
-        keep = self.vocabulary.text_keep(spaces, VocabularyMode.DATASET) & known
-        present = torch.zeros_like(keep)
-        for row, target in zip(present, targets, strict=True):
-            row[target.labels] = True
-        loss = compilation_loss(compiled.score_logits, present, keep)
-        return {"loss_taxo_comp": self.compilation_weight * loss}
-
-    # ---------------------------------------------------------------- inference
+    # ------------------------------------------------------------------ inference
 
     @torch.no_grad()
-    def predict(
-        self, features: ClipFeatures, samples: Sequence[ClipDataSample]
-    ) -> list[ClipDataSample]:
-        """Predict the tracks of each video, in the label space of its sample.
-
-        Args:
-            features: of the videos.
-            samples: whose metainfo holds label space and sizes.
-
-        Returns:
-            The samples, with ``pred_tracks`` and (with TCM) ``pred_taxonomy``.
-        """
-        spaces = [sample.label_space for sample in samples]
-        predicted = self.predict_queries(features, spaces)
-        for sample, queries in zip(samples, predicted, strict=True):
-            sample.pred_tracks = decode_tracks(
-                queries.slot_probs,
-                queries.mask_embeds,
-                queries.mask_features,
-                sample,
-                self.track_decoding,
-            )
-            if queries.taxonomy is not None:
-                sample.pred_taxonomy = queries.taxonomy
-        return list(samples)
-
-    @torch.no_grad()
-    def predict_queries(
-        self,
-        features: ClipFeatures,
-        label_spaces: Sequence[str],
-        references: Sequence[TrackReference | None] | None = None,
-    ) -> list[QueryPrediction]:
-        """Predict what all queries see of each video, before any is chosen.
-
-        Args:
-            features: of the videos.
-            label_spaces: of each video.
-            references: of each video, tracks that it continues, for a model that
-                tracks from frame to frame; None where it continues none.
-        """
-        final, compiled = self.decode_final(features, label_spaces)
-        references = references or [None] * len(label_spaces)
-        videos = self.scope.videos(final, features, references)
-        length = len(features) // len(videos)
-        return [
-            QueryPrediction(
-                self._slot_probs(video.class_logits, label_space),
-                video.mask_embeds,
-                video.mask_features,
-                None
-                if compiled is None
-                else compiled.report(
-                    slice(i * length, (i + 1) * length),
-                    self.vocabulary.slots_to_union(label_space),
-                ),
-                video.last_queries,
-            )
-            for i, (video, label_space) in enumerate(
-                zip(videos, label_spaces, strict=True)
-            )
-        ]
+    def predict_window(
+        self, pixels: PixelFeatures, request: WindowRequest, state: TrackState | None
+    ) -> tuple[WindowPrediction, TrackState | None]:
+        """Predict one window; see the base."""
+        vocabulary, window = self.vocabulary_of(request), request.window
+        features = self.clip_features(pixels, 1)
+        final, compiled = self.decode_final(
+            features, request.label_space, vocabulary, sample=request.sample
+        )
+        tracks = self.link_frames(final, _reference(state, window.start))
+        probs = self.slot_probs(tracks.class_logits, request.label_space, vocabulary)
+        kept = choose_queries(
+            probs, request.max_objects, several_categories=request.several_categories
+        )
+        embeds = tracks.mask_embeds[..., kept, :]
+        logits = query_mask_logits(embeds, pixels.mask_features)
+        if self.refiner is not None:
+            logits = self.refiner(logits, pixels)
+        report = following = None
+        if compiled is not None:
+            space = request.label_space
+            report = self.guidance.report(compiled, space, vocabulary)
+        if self.per_frame:
+            embeds = tracks.last_queries[kept]
+            following = TrackState(window.stop, dict(queries=tracks.last_queries))
+        prediction = encode_window(
+            request,
+            logits,
+            slot_probs=probs[kept],
+            embeddings=embeds,
+            queries=kept,
+            tracks=kept if self.per_frame else None,
+            taxonomy=report,
+        )
+        return prediction, following
 
     def decode_final(
-        self, features: ClipFeatures, label_spaces: Sequence[str]
+        self,
+        features: ClipFeatures,
+        label_space: str,
+        vocabulary: UnionVocabulary | None = None,
+        *,
+        sample: ClipDataSample | None = None,
     ) -> tuple[StageOutput, CompiledTaxonomy | None]:
-        """Predict the last stage of all that is decoded, in parts if there is much.
+        """Predict the last stage of one video, in parts if it is decoded in many clips.
 
         Args:
-            features: of the videos.
-            label_spaces: of each video.
+            features: of its clips.
+            label_space: of the video.
+            vocabulary: None: the head's own.
+            sample: of the video.
         """
-        spaces = _repeated(label_spaces, len(features))
-        shared = None
-        if self.tcm is not None and self.scope.shares_taxonomy:
-            count = len(features) // len(label_spaces)
-            shared = self.compile_taxonomy(features.joined(count), label_spaces)
-            shared = shared.repeated(count)
+        count, shared = len(features), None
+        if self.guidance is not None and self.test_taxonomy == "video" and count > 1:
+            shared = self.compile_taxonomy(
+                features.joined(), [label_space], vocabulary, samples=[sample]
+            ).repeated(count)
         outputs, taxonomies = [], []
-        for part in self.scope.parts(len(features)):
+        for start in range(0, count, self.frames_per_chunk):
+            part = slice(start, start + self.frames_per_chunk)
             piece = features[part]
             if shared is None:
-                compiled = self.compile_taxonomy(piece, spaces[part])
+                spaces, samples = [label_space] * len(piece), [sample] * len(piece)
+                compiled = self.compile_taxonomy(
+                    piece, spaces, vocabulary, samples=samples
+                )
             else:
                 compiled = shared[part]
-            outputs.append(self.decode(piece, compiled, self.stages[-1:])[0])
+            outputs += self.decode(piece, compiled, self.stages[-1:], vocabulary)
             taxonomies.append(compiled)
         if len(outputs) == 1:
             return outputs[0], taxonomies[0]
         whole = StageOutput(*map(torch.cat, zip(*outputs, strict=True)))
-        return whole, None if self.tcm is None else CompiledTaxonomy.cat(taxonomies)
+        return whole, self.guidance and CompiledTaxonomy.cat(taxonomies)
 
-    def _slot_probs(self, class_logits: Tensor, label_space: str) -> Tensor:
-        """Turn union logits ``(Q, K + 1)`` into probabilities ``(Q, slots)``."""
-        keep = self.class_keep([label_space])
-        near = None
-        if self.track_decoding.near_pooling:
-            near = self.vocabulary.near_matrix(label_space)  # (slots, K)
-            keep = keep | near.any(0)
-        probs = restrict_logits(class_logits[None], keep)[0].softmax(-1)[:, :-1]
-        if near is not None:
-            return (probs.unsqueeze(1) * near).amax(-1)
-        return probs[:, self.vocabulary.slots_to_union(label_space)]
+    def link_frames(
+        self, final: StageOutput, reference: TrackReference | None = None
+    ) -> QueryTracks:
+        """Put the decoded clips of one video together.
+
+        Args:
+            final: of the last stage, of one clip, or frame by frame.
+            reference: tracks that the frames continue; None starts new ones.
+        """
+        if not self.per_frame:
+            return QueryTracks(
+                final.class_logits[0], final.mask_embeds[0].float(), None
+            )
+        queries = final.queries.float()
+        order = self.tracker(queries, reference)
+        return QueryTracks(
+            class_logits=_sorted(final.class_logits.float(), order).mean(0),
+            mask_embeds=_sorted(final.mask_embeds.float(), order),
+            last_queries=_sorted(queries, order)[-1],
+        )
+
+    def _load_from_state_dict(
+        self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Load weights of version 0.4 and of mmdet's Mask2Former as well."""
+        rename_keys(state_dict, prefix)
+        if f"{prefix}vocabulary.taxonomy_json" not in state_dict:
+            own = f"{prefix}query_decoder.cls_embed."
+            check_foreign_classifier(state_dict, own, self.query_decoder.cls_embed)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-def _repeated(label_spaces: Sequence[str], count: int) -> list[str]:
-    """Give each decoded clip the label space of its sample."""
-    times = count // len(label_spaces)
-    return [space for space in label_spaces for _ in range(times)]
+def _reference(state: TrackState | None, start: int) -> TrackReference | None:
+    """Find the last frame of the window before in the window that starts here."""
+    if state is None:
+        return None
+    return TrackReference(state.tensors["queries"], state.stop - 1 - start)
+
+
+def _sorted(values: Tensor, order: Tensor) -> Tensor:
+    """Sort ``(T, Q, C)`` by track."""
+    return torch.take_along_dim(values, order.unsqueeze(-1), dim=1)

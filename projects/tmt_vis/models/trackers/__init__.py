@@ -6,6 +6,7 @@ from .embedding_tracker import (
     FrameDetections,
     match_tracks,
 )
+from .query_similarity import QuerySimilarityTracker, TrackReference
 from .selection import select_detections
 from .track_memory import TrackMemory
 
@@ -13,7 +14,9 @@ __all__ = [
     "UNTRACKED",
     "EmbeddingTracker",
     "FrameDetections",
+    "QuerySimilarityTracker",
     "TrackMemory",
+    "TrackReference",
     "match_tracks",
     "select_detections",
 ]

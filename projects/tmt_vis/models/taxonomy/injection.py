@@ -4,8 +4,8 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import CrossAttentionBlock, xavier_init
-from .taxonomy_compilation import CompiledTaxonomy
+from ..layers import CrossAttentionBlock, xavier_init
+from .compilation import CompiledTaxonomy
 
 
 @MODELS.register_module()

@@ -1,13 +1,32 @@
-"""Class logits of the queries: a linear layer, or similarity with the text."""
+"""What decoder states predict: a mask embedding, and logits of the categories."""
 
 import math
 
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
+from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
-from .vocabulary import UnionVocabulary
+from .taxonomy.vocabulary import UnionVocabulary
+
+
+class MaskHead(nn.Sequential):
+    """Map decoder states ``(..., C)`` to mask embeddings with an MLP of three layers.
+
+    Args:
+        channels: width of the states.
+        out_channels: width of the mask features.
+    """
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Linear(channels, channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(channels, channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(channels, out_channels),
+        )
 
 
 @MODELS.register_module()
@@ -77,3 +96,33 @@ class TextSimilarityClassifier(nn.Module):
             classes, dim=-1
         ).transpose(-1, -2)
         return torch.cat([scale * similarity, self.no_object(queries)], dim=-1)
+
+
+def check_foreign_classifier(
+    state_dict: dict[str, Tensor], prefix: str, classifier: nn.Module
+) -> None:
+    """Say what happens to each tensor, and drop those that do not fit.
+
+    mmengine would print a shape mismatch among hundreds of lines, and nothing at all
+    about rows of another order.
+
+    Args:
+        state_dict: of the checkpoint; tensors of another shape are removed.
+        prefix: of the classifier's tensors in it.
+        classifier: that will load them.
+    """
+    for name, own in classifier.state_dict().items():
+        key = f"{prefix}{name}"
+        theirs = state_dict.get(key)
+        if theirs is None:
+            continue
+        shapes = f"{key} of the checkpoint has shape {tuple(theirs.shape)}"
+        if theirs.shape != own.shape:
+            state_dict.pop(key)
+            outcome = f"the joint taxonomy needs {tuple(own.shape)}: it is not loaded"
+        else:
+            outcome = (
+                "as here, and nothing says which categories its rows are: they are "
+                "taken in order (tools/convert_checkpoint.py goes by name)"
+            )
+        MMLogger.get_current_instance().warning(f"{shapes}, {outcome}")

@@ -1,12 +1,12 @@
 """Which object of a window is which object of the windows before."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from tmt_vis.evaluation import tube_iou
-from tmt_vis.structures import TubeRLE
+from tmt_vis.structures import TubeRLE, tube_iou
 
 from .window_prediction import WindowPrediction
 from .windows import Window, border_between
@@ -53,8 +53,8 @@ class LinkedObject:
     """An object of the whole video.
 
     Args:
-        slot_probs: (slots,) float32 class probabilities: the mean over the windows the
-            object was seen in, weighted by the frames each of them contributes.
+        slot_probs: (slots,) float32 class probabilities, aggregated over the windows
+            the object was seen in.
         tube: Its masks over all frames.
     """
 
@@ -79,10 +79,23 @@ class TrackLinker:
 
     Args:
         options: Thresholds and memory.
+        aggregate: How the class probabilities of an object are put together: ``mean``,
+            each window weighted by the frames it contributes, or ``max`` (GenVIS).
+
+    Raises:
+        ValueError: On another ``aggregate``.
     """
 
-    def __init__(self, options: LinkOptions | None = None) -> None:
+    def __init__(
+        self,
+        options: LinkOptions | None = None,
+        *,
+        aggregate: Literal["mean", "max"] = "mean",
+    ) -> None:
+        if aggregate not in ("mean", "max"):
+            raise ValueError(f"aggregate must be 'mean' or 'max', got {aggregate!r}")
         self.options = options or LinkOptions()
+        self._aggregate = aggregate
         self._objects: list[_Object] = []
         self._last: WindowPrediction | None = None
         self._last_ids: list[int] = []
@@ -120,7 +133,7 @@ class TrackLinker:
             raise ValueError("there is no window to link, so there was no frame")
         num_frames = self._last.window.stop
         self._settle(num_frames)
-        return [one.linked(num_frames) for one in self._objects]
+        return [one.linked(num_frames, self._aggregate) for one in self._objects]
 
     def _identify(self, prediction: WindowPrediction) -> list[int]:
         if prediction.tracks is not None:
@@ -190,6 +203,7 @@ class _Object:
         self.embedding: np.ndarray = np.zeros(0)
         self.last_seen = 0
         self._prob_sum: np.ndarray | float = 0.0
+        self._prob_max: np.ndarray | float = 0.0
         self._weight = 0
         self._pieces: list[tuple[int, TubeRLE]] = []
 
@@ -198,11 +212,14 @@ class _Object:
         self._prob_sum = (
             self._prob_sum + slot_probs.astype(np.float64) * piece.num_frames
         )
+        self._prob_max = np.maximum(self._prob_max, slot_probs)
         self._weight += piece.num_frames
         self._pieces.append((start, piece))
 
-    def linked(self, num_frames: int) -> LinkedObject:
-        probs = np.asarray(self._prob_sum / self._weight, dtype=np.float32)
+    def linked(self, num_frames: int, aggregate: str) -> LinkedObject:
+        mean = self._prob_sum / self._weight
+        probs = self._prob_max if aggregate == "max" else mean
+        probs = np.asarray(probs, dtype=np.float32)
         return LinkedObject(probs, _fill(self._pieces, num_frames))
 
 

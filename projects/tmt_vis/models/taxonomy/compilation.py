@@ -4,14 +4,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
+from typing import TypeAlias
 
 import torch
 from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from .clip_features import ClipFeatures
-from .layers import CrossAttentionBlock, xavier_init
+from ..features import FeatureLevel
+from ..layers import CrossAttentionBlock, xavier_init
 
 
 class ScoreSupervision(Enum):
@@ -55,11 +56,10 @@ class CompiledTaxonomy:
         columns = zip(*(part._parts() for part in parts), strict=True)
         return cls(*map(torch.cat, columns))
 
-    def report(self, clips: slice, slots: Tensor) -> InstanceData:
-        """List what was compiled for the clips of one video, best first.
+    def report(self, slots: Tensor) -> InstanceData:
+        """List what was compiled for the clips, all of one video, best first.
 
         Args:
-            clips: of the video.
             slots: ``union_id`` of each slot of the video's label space.
 
         Returns:
@@ -69,22 +69,20 @@ class CompiledTaxonomy:
             compiled, best = 0 (-1: it has no text).
         """
         compiled = torch.zeros_like(self.class_keep[0])
-        compiled[self.union_ids[clips][self.keep[clips]]] = True
-        best = self.score_logits[clips].amax(0).masked_fill(~compiled, -torch.inf)
+        compiled[self.union_ids[self.keep]] = True
+        best = self.score_logits.amax(0).masked_fill(~compiled, -torch.inf)
         ranked = best.sort(descending=True, stable=True)
         count = int(compiled.sum())
         compiled = ranked.indices[:count]
         return InstanceData(
             union_ids=compiled.cpu(),
             scores=ranked.values[:count].sigmoid().float().cpu(),
-            metainfo=self._slot_report(clips, slots, compiled),
+            metainfo=self._slot_report(slots, compiled),
         )
 
-    def _slot_report(
-        self, clips: slice, slots: Tensor, compiled: Tensor
-    ) -> dict[str, Tensor]:
-        could_be = self.class_keep[clips][0]  # the clips share their label space
-        logits = self.score_logits[clips].amax(0)
+    def _slot_report(self, slots: Tensor, compiled: Tensor) -> dict[str, Tensor]:
+        could_be = self.class_keep[0]  # the clips share their label space
+        logits = self.score_logits.amax(0)
         order = logits.masked_fill(~could_be, -torch.inf).sort(
             descending=True, stable=True
         )
@@ -99,38 +97,29 @@ class CompiledTaxonomy:
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
-@dataclass(frozen=True)
-class _Keys:
-    tokens: Tensor
-    pos: Tensor | None
+Levels: TypeAlias = Sequence[FeatureLevel]
 
 
-def _memory_round_robin(features: ClipFeatures, layer: int) -> _Keys:
-    memory = features.memories[layer % len(features.memories)]
-    return _Keys(memory.tokens, memory.pos)
+def _round_robin(levels: Levels, layer: int) -> FeatureLevel:
+    return levels[layer % len(levels)]
 
 
-def _memory_all(features: ClipFeatures, layer: int) -> _Keys:
-    tokens = torch.cat([m.tokens for m in features.memories], dim=1)
-    return _Keys(tokens, torch.cat([m.pos for m in features.memories], dim=1))
+def _all_levels(levels: Levels, layer: int) -> FeatureLevel:
+    tokens = torch.cat([level.tokens for level in levels], dim=1)
+    pos = torch.cat([level.pos for level in levels], dim=1)
+    return FeatureLevel(tokens, pos, (1, tokens.shape[1]))
 
 
-def _stride8(features: ClipFeatures, layer: int) -> _Keys:
-    memory = features.memories[-1]
-    return _Keys(memory.tokens, memory.pos)
+def _last_level(levels: Levels, layer: int) -> FeatureLevel:
+    return levels[-1]
 
 
-def _mask_feature(features: ClipFeatures, layer: int) -> _Keys:
-    # (B, T, C, H, W) -> (B, T*H*W, C); the released code adds no position.
-    tokens = features.mask_features.permute(0, 1, 3, 4, 2).flatten(1, 3)
-    return _Keys(tokens, None)
-
-
-FEATURE_SOURCES: dict[str, Callable[[ClipFeatures, int], _Keys]] = {
-    "memory_rr": _memory_round_robin,
-    "memory_all": _memory_all,
-    "stride8": _stride8,
-    "mask_feature": _mask_feature,
+MASK_FEATURE = "mask_feature"  # the released code; it adds no position
+FEATURE_SOURCES: dict[str, Callable[[Levels, int], FeatureLevel]] = {
+    "memory_rr": _round_robin,
+    "memory_all": _all_levels,
+    "stride8": _last_level,
+    MASK_FEATURE: _last_level,
 }
 
 
@@ -151,7 +140,8 @@ class TaxonomyCompilationModule(nn.Module):
         num_layers: cross-attention blocks (2 in the paper).
         share_layers: use one block for all layers.
         features: which F the categories look at (resolution A5), a key of
-            ``FEATURE_SOURCES``; ``mask_feature`` is what the released code uses.
+            ``FEATURE_SOURCES``; ``mask_feature`` is what the released code uses, and
+            asks the host for the mask features as one more level, the last.
         score_supervision: see :class:`ScoreSupervision`.
         prior: initial probability of a category to be in a clip.
         unit_variance_text: multiply the text embeddings by ``sqrt(D)``. They are unit
@@ -195,6 +185,7 @@ class TaxonomyCompilationModule(nn.Module):
         self.num_taxonomy = num_taxonomy
         self.num_layers = num_layers
         self.score_supervision = ScoreSupervision(score_supervision)
+        self.needs_mask_level = features == MASK_FEATURE
         self._keys = FEATURE_SOURCES[features]
         self.text_factor = math.sqrt(text_dim) if unit_variance_text else 1.0
         self.adapter = nn.Sequential(
@@ -221,13 +212,13 @@ class TaxonomyCompilationModule(nn.Module):
             self.score_bias.requires_grad_(False)
 
     def forward(
-        self, text: Tensor, features: ClipFeatures, class_keep: Tensor
+        self, text: Tensor, levels: Levels, class_keep: Tensor
     ) -> CompiledTaxonomy:
         """Compile the taxonomy of each clip.
 
         Args:
             text: ``(K, D)`` embeddings of all categories of the joint taxonomy.
-            features: of the clips.
+            levels: of the features of the clips.
             class_keep: ``(B, K)`` bool, categories that may be compiled. The others
                 are scored as well (one batch may mix label spaces) but never kept.
 
@@ -238,7 +229,7 @@ class TaxonomyCompilationModule(nn.Module):
         adapted = self.adapter(text * self.text_factor)  # E1
         embeddings = adapted.expand(len(class_keep), -1, -1)
         for index in range(self.num_layers):
-            keys = self._keys(features, index)
+            keys = self._keys(levels, index)
             layer = self.layers[index % len(self.layers)]
             embeddings = layer(
                 embeddings, keys.tokens, keys.tokens, key_pos=keys.pos

@@ -15,7 +15,12 @@ from mmdet.models.layers import MSDeformAttnPixelDecoder
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from tmt_vis.ops import LevelLayout, deform_attention, deform_attention_triton
+from tmt_vis.ops import (
+    BoundedCache,
+    LevelLayout,
+    deform_attention,
+    deform_attention_triton,
+)
 from tmt_vis.typedefs import Size
 
 # Without a compiled kernel the sizes are read in Python; on the device each reading
@@ -87,23 +92,30 @@ class ClipPixelDecoder(MSDeformAttnPixelDecoder):
             )
         super().__init__(*args, **kwargs)
         self.sampling = sampling
-        self._geometries: dict[tuple, _Geometry] = {}  # never part of a state dict
+        # Never part of a state dict.
+        self._geometries = BoundedCache(self._make_geometry, self._MAX_SIZES)
 
-    def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, feats: Sequence[Tensor], *, with_fine: bool = False
+    ) -> tuple[Tensor, list[Tensor]] | tuple[Tensor, list[Tensor], Tensor]:
         """Decode the pixels of F frames.
 
         Args:
             feats: ``(F, C_i, H_i, W_i)``, strides 4 to 32.
+            with_fine: return also what the last 1x1 convolution reads (VITA's input).
 
         Returns:
-            Mask features ``(F, C, H, W)`` at stride 4, and the levels
-            ``(F, C, h, w)`` at strides 32, 16, 8.
+            Mask features ``(F, C, H, W)`` at stride 4, the levels ``(F, C, h, w)`` at
+            strides 32, 16, 8, and, if asked for, ``(F, C, H, W)`` at stride 4.
         """
         inputs = list(feats[::-1])[: self.num_encoder_levels]
         levels = [conv(x) for conv, x in zip(self.input_convs, inputs, strict=True)]
         geometry = self._geometry(levels)
         outs = self._encode(levels, geometry)
         rest = feats[: self.num_input_levels - self.num_encoder_levels]
+        if with_fine:
+            fine = self._refine(outs[-1], rest)
+            return self.mask_feature(fine), outs[: self.num_outs], fine
         return self._mask_features(outs[-1], rest), outs[: self.num_outs]
 
     def _mask_features(self, coarse: Tensor, feats: Sequence[Tensor]) -> Tensor:
@@ -114,11 +126,12 @@ class ClipPixelDecoder(MSDeformAttnPixelDecoder):
             feats: of the backbone, ``(F, C_i, H_i, W_i)``, large to small.
         """
         if torch.is_grad_enabled() or not coarse.is_cpu:
-            return self._refine(coarse, feats)
+            return self.mask_feature(self._refine(coarse, feats))
         # Frame by frame, because the large maps are what most memory goes into.
         out = None
         for index, frame in enumerate(coarse.split(1)):
-            part = self._refine(frame, [x[index : index + 1] for x in feats])
+            fine = self._refine(frame, [x[index : index + 1] for x in feats])
+            part = self.mask_feature(fine)
             if out is None:
                 out = part.new_empty((len(coarse), *part.shape[1:]))
             out[index] = part[0]
@@ -132,7 +145,7 @@ class ClipPixelDecoder(MSDeformAttnPixelDecoder):
                 coarse, size=size, mode="bilinear", align_corners=False
             )
             coarse = self.output_convs[index](lateral + coarse)
-        return self.mask_feature(coarse)
+        return coarse
 
     def _encode(self, levels: Sequence[Tensor], geometry: _Geometry) -> list[Tensor]:
         tokens = torch.cat([x.flatten(2).transpose(1, 2) for x in levels], 1)
@@ -151,12 +164,12 @@ class ClipPixelDecoder(MSDeformAttnPixelDecoder):
 
     def _geometry(self, levels: Sequence[Tensor]) -> _Geometry:
         sizes = tuple(tuple(level.shape[-2:]) for level in levels)
-        cache, key = self._geometries, (sizes, levels[0].device)
-        if key not in cache:
-            if len(cache) >= self._MAX_SIZES:
-                cache.pop(next(iter(cache)))
-            cache[key] = _Geometry(self, *key)
-        return cache[key]
+        return self._geometries(sizes, levels[0].device)
+
+    def _make_geometry(
+        self, sizes: tuple[Size, ...], device: torch.device
+    ) -> _Geometry:
+        return _Geometry(self, sizes, device)
 
 
 def _attend(

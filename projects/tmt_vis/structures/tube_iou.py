@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from tmt_vis.structures import TubeRLE
+from .tube_rle import TubeRLE
 
 
 def tube_iou(

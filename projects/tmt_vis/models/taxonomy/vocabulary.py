@@ -10,6 +10,8 @@ from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from tmt_vis.taxonomy import Taxonomy
+from tmt_vis.text import build_text_embeddings
+from tmt_vis.typedefs import ConfigType
 
 # Rounding of embeddings stored in half precision stays below this.
 _SAME_TEXT = 2e-3
@@ -218,3 +220,20 @@ def _first_difference(theirs: Sequence[str], ours: Sequence[str]) -> str:
         if a != b:
             return f" (first difference: union_id {union_id}: {a!r} there, {b!r} here)"
     return ""
+
+
+def build_vocabulary(
+    taxonomy: ConfigType, text_embeddings: ConfigType | None
+) -> UnionVocabulary:
+    """Build the vocabulary of a head.
+
+    Args:
+        taxonomy: ``dict(label_spaces=[...])``, names or files, in the order of the
+            joint taxonomy.
+        text_embeddings: arguments of ``build_text_embeddings``; None for a model that
+            reads no text.
+    """
+    union = Taxonomy.from_label_spaces(taxonomy["label_spaces"])
+    if text_embeddings is None:
+        return UnionVocabulary(union)
+    return UnionVocabulary(union, build_text_embeddings(text_embeddings, union))

@@ -1,6 +1,7 @@
 """Which frames are looked at together, as a pure function of the frame count."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -21,22 +22,28 @@ class WindowPlan:
     """Cut a video of unknown length into overlapping windows.
 
     A window ends after ``length`` frames and then after every ``stride`` new ones. The
-    last one ends with the video and reaches back over ``length`` frames like the
-    others, so no object is judged by the two frames that were left over.
+    last one ends with the video.
 
     Args:
         length: Frames of a window, W.
-        overlap: Frames a window shares with the one before, O; the last window of a
+        overlap: Frames a window shares with the one before, O; a full last window of a
             video may share more.
+        last: ``full``: the last window reaches back over ``length`` frames like the
+            others, so no object is judged by the two frames that were left over.
+            ``short``: it shares as many frames as the others and may be shorter, so
+            that a model with a memory sees no frame twice.
 
     Raises:
-        ValueError: Unless ``0 <= overlap < length``.
+        ValueError: Unless ``0 <= overlap < length``, or on another ``last``.
     """
 
     length: int = 36
     overlap: int = 6
+    last: Literal["full", "short"] = "full"
 
     def __post_init__(self) -> None:
+        if self.last not in ("full", "short"):
+            raise ValueError(f"last must be 'full' or 'short', got {self.last!r}")
         if not 0 <= self.overlap < self.length:
             raise ValueError(
                 f"windows need 0 <= overlap < length, got length {self.length} and "
@@ -53,6 +60,17 @@ class WindowPlan:
         beyond = num_frames - self.length
         return beyond >= 0 and beyond % self.stride == 0
 
+    def window(self, stop: int, previous_stop: int) -> Window:
+        """Return the window that ends at a frame.
+
+        Args:
+            stop: End of a full window, or of the video.
+            previous_stop: End of the window before; 0 for the first one.
+        """
+        if self.last == "full" or not previous_stop:
+            return Window(max(0, stop - self.length), stop)
+        return Window(max(0, previous_stop - self.overlap), stop)
+
     def restart_frame(self, num_done: int) -> int:
         """Return where reading must begin when the first windows are there already.
 
@@ -63,9 +81,9 @@ class WindowPlan:
         Args:
             num_done: Windows that are not needed any more.
         """
-        # One window further back than the next full one: the last window of the video
-        # may reach back by as much.
-        needed = (num_done - 1) * self.stride
+        # One window further back than the next full one: a full last window of the
+        # video may reach back by as much.
+        needed = (num_done - (self.last == "full")) * self.stride
         if needed < self.length:
             return 0
         return self.length + (needed - self.length) // self.stride * self.stride
