@@ -96,8 +96,9 @@ def test_installed_package_finds_its_data(tree, tmp_path, mode):
     assert classes == "40"
     assert "usage: tmt-vis check" in new.run("tmt-vis", "check", "--help")
     if not mode:
-        found = new.run("python", "-m", "mim", "search", "tmt_vis", "--to-json")
-        assert "tmt-vis_r50_8xb2-16k_ytvis19-ovis-uvo" in found
+        found = tmp_path / "found.json"
+        new.run("python", "-m", "mim", "search", "tmt_vis", "--json", found)
+        assert "tmt-vis_r50_8xb2-16k_ytvis19-ovis-uvo" in found.read_text()
 
 
 @pytest.mark.slow
