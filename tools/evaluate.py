@@ -37,9 +37,8 @@ from tmt_vis.evaluation import (
     without_nan,
 )
 from tmt_vis.evaluation.result_stream import Progress
+from tmt_vis.evaluation.tracking import SHOWN
 from tmt_vis.taxonomy import LabelSpace
-
-SHOWN = ("HOTA", "DetA", "AssA", "LocA", "MOTA", "IDSW", "IDF1")
 
 
 @dataclass(frozen=True)

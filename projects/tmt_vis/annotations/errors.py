@@ -1,5 +1,7 @@
 """What can be wrong with an annotation file, as an exception a user can act on."""
 
+from tmt_vis.printing import printable
+
 
 class AnnotationError(ValueError):
     """An annotation file breaks a rule of the native VIS format.
@@ -12,6 +14,6 @@ class AnnotationError(ValueError):
     """
 
     def __init__(self, *, file: str, entry: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{file}: {entry}: {problem}; {remedy}")
+        super().__init__(printable(f"{file}: {entry}: {problem}; {remedy}"))
         self.entry = entry
         self.problem = problem

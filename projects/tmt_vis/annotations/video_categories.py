@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .values import shorten
+
 
 @dataclass(frozen=True)
 class VideoCategories:
@@ -75,5 +77,5 @@ def _slots(
     if ids is None:
         return None
     if not isinstance(ids, list) or not all(type(i) is int for i in ids):
-        raise ValueError(f"{key} must be a list of category ids, got {str(ids)[:60]}")
+        raise ValueError(f"{key} must be a list of category ids, got {shorten(ids)}")
     return frozenset(slot_of_category[i] for i in ids if i in slot_of_category)

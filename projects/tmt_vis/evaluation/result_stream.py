@@ -55,7 +55,7 @@ def iterate_entries(
         with _open_text(path) as (stream, size):
             yield from _Reader(stream, str(path), size, max_entry, progress).entries()
     except OSError as error:
-        if error.errno is not None:  # of the file, not of bz2: "Invalid data stream"
+        if error.filename is not None:  # not of a decompressor, nor a seek beyond it
             raise
         raise ValueError(f"{path} must be a whole zip: {error}") from error
     except _DAMAGED as error:

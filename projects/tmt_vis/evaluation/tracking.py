@@ -17,6 +17,8 @@ FIELDS = {
     "Identity": ("IDF1", "IDR", "IDP"),
 }
 COUNTS = {"IDSW"}
+# What is reported in one line.
+SHOWN = ("HOTA", "DetA", "AssA", "LocA", "MOTA", "IDSW", "IDF1")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def evaluate_tracking(
     Raises:
         ImportError: If TrackEval is not installed.
     """
-    metrics, dataset_type = _trackeval()
+    metrics, dataset_type = require_trackeval()
     dataset = dataset_type(ground_truth, predictions, names=names, min_score=min_score)
     by_class: dict[str, dict[str, dict[str, Any]]] = {}
     for number, seq in enumerate(dataset.seq_list, start=1):
@@ -74,8 +76,15 @@ def evaluate_tracking(
     return _table(by_class, metrics, names)
 
 
-def _trackeval() -> tuple[list[Any], Any]:
-    """Import TrackEval: optional, because few need it and it wants a recent NumPy."""
+def require_trackeval() -> tuple[list[Any], Any]:
+    """Import TrackEval: optional, because few need it and it wants a recent NumPy.
+
+    Returns:
+        Its metrics, and the type of data set that they read.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
     try:
         from trackeval.metrics import CLEAR, HOTA, Identity
 

@@ -22,6 +22,7 @@ from .protocol import VISProtocol
 from .report import class_rows, format_classes, format_summary, partition_ap
 from .results_io import write_results
 from .taxonomy_record import CategoryRanking, TaxonomyRecord
+from .tracking import SHOWN, evaluate_tracking, require_trackeval
 from .video_tubes import PredictedTubes
 
 
@@ -52,6 +53,10 @@ class VISMetric(BaseMetric):
         annotated_frames_only: As in the dataset: frames without any mask do not count.
         boundary: Also report Tube-Boundary AP (HQ-YTVIS) as AP_boundary,
             AP50_boundary and so on.
+        hota: Also report HOTA, DetA, AssA, LocA, MOTA, IDSW and IDF1, means over the
+            categories with objects. Needs the package trackeval.
+        min_score: Tracks with a lower score do not count in HOTA and the others, which
+            do not rank.
         allow_missing_videos: Treat videos without result as videos without tracks (a
             lower AP, with a warning) instead of refusing.
         taxonomy_file: Write which categories were compiled for each video, for
@@ -76,6 +81,8 @@ class VISMetric(BaseMetric):
         segmentation_key: str = "segmentations",
         annotated_frames_only: bool = False,
         boundary: bool = False,
+        hota: bool = False,
+        min_score: float = 0.0,
         allow_missing_videos: bool = False,
         taxonomy_file: str | None = None,
     ) -> None:
@@ -94,6 +101,10 @@ class VISMetric(BaseMetric):
         self.segmentation_key = segmentation_key
         self.annotated_frames_only = annotated_frames_only
         self.boundary = boundary
+        self.hota = hota
+        self.min_score = min_score
+        if hota:
+            require_trackeval()  # now, not after hours of training
         self.allow_missing_videos = allow_missing_videos
         self.taxonomy_file = taxonomy_file
         self._rankings: dict[int, CategoryRanking] = {}
@@ -214,6 +225,8 @@ class VISMetric(BaseMetric):
         if self.boundary:
             edges = self._evaluate(predictions, boundary=True).summary()
             metrics |= {f"{name}_boundary": value for name, value in edges.items()}
+        if self.hota:
+            metrics |= self._tracking(predictions)
         self._log(table, metrics)
         return metrics
 
@@ -226,6 +239,16 @@ class VISMetric(BaseMetric):
             num_slots=len(self.label_space),
             protocol=VISProtocol(class_agnostic=self.class_agnostic, boundary=boundary),
         )
+
+    def _tracking(self, predictions: dict[int, PredictedTubes]) -> dict[str, float]:
+        agnostic = self.class_agnostic
+        table = evaluate_tracking(
+            self.annotations.ground_truth,
+            predictions,
+            names=["any category"] if agnostic else self.label_space.names,
+            min_score=self.min_score,
+        )
+        return {name: table.class_averaged[name] for name in SHOWN}
 
     def _taxonomy_recall(
         self, rankings: dict[int, CategoryRanking]

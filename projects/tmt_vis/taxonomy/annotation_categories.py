@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import TaxonomyError
 from .json_files import check_type
-from .names import nearest_names
+from .names import nearest_names, quoted
 
 if TYPE_CHECKING:
     from .label_space import LabelSpace
@@ -36,7 +36,7 @@ def id_and_name(category: Any) -> tuple[int, str]:
 
 def _unknown_names_error(space: LabelSpace, unknown: Sequence[tuple[int, str]]) -> str:
     names = ", ".join(
-        f"id {source_id} {name!r} ({nearest_names(name, space.names)})"
+        f"id {source_id} {quoted(name)} ({nearest_names(name, space.names)})"
         for source_id, name in unknown
     )
     return (
@@ -49,7 +49,8 @@ def _unknown_names_error(space: LabelSpace, unknown: Sequence[tuple[int, str]]) 
 
 def _clashes_error(space: LabelSpace, clashes: Sequence[tuple[str, str]]) -> str:
     pairs = ", ".join(
-        f"{first!r} and {second!r} ({space.names[space.slot_of_name(second)]!r})"
+        f"{quoted(first)} and {quoted(second)} "
+        f"({space.names[space.slot_of_name(second)]!r})"
         for first, second in clashes
     )
     return (
@@ -72,7 +73,7 @@ def match_categories(
         if source_id in slots:
             raise TaxonomyError(
                 f"the annotation file uses category id {source_id} twice "
-                f"({names_by_slot[slots[source_id]]!r} and {name!r})"
+                f"({quoted(names_by_slot[slots[source_id]])} and {quoted(name)})"
             )
         try:
             slot = space.slot_of_name(name)

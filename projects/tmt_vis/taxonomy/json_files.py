@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import TaxonomyError
-from .names import nearest_names
+from .names import nearest_names, quoted
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -91,7 +91,8 @@ def _check_text(text: str, where: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise TaxonomyError(
-            f"{where} must be Unicode text, got {text!r} with half of a surrogate pair"
+            f"{where} must be Unicode text, got {quoted(text)} with half of a "
+            "surrogate pair"
         ) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from .annotation_categories import match_categories
 from .errors import TaxonomyError
-from .names import nearest_names, normalise_name, spoken_name
+from .names import nearest_names, normalise_name, quoted, spoken_name
 
 LinkKind = Literal["same", "near", "by_name"]
 EVERY_BUNDLED = "*"
@@ -105,8 +105,8 @@ class LabelSpace:
         seen: dict[int, Category] = {}
         pairs = [(seen.setdefault(c.source_id, c), c) for c in self.categories]
         return [
-            f"source_id {new.source_id} means {old.name!r} and {new.name!r}; give each "
-            "category its own"
+            f"source_id {new.source_id} means {quoted(old.name)} and "
+            f"{quoted(new.name)}; give each category its own"
             for old, new in pairs
             if old is not new
         ]
@@ -119,7 +119,7 @@ class LabelSpace:
             for name in (category.name, *category.aliases)
         ]
         return [
-            f"the name {name!r} stands for source_id {old.source_id} and "
+            f"the name {quoted(name)} stands for source_id {old.source_id} and "
             f"{new.source_id}"
             for name, old, new in pairs
             if old is not new
@@ -223,7 +223,7 @@ class LabelSpace:
         slot = self._slots_by_name.get(self._key(name))
         if slot is None:
             raise TaxonomyError(
-                f"label space {self.name!r} has no category {name!r} "
+                f"label space {self.name!r} has no category {quoted(name)} "
                 f"({nearest_names(name, self.names)})"
             )
         return slot

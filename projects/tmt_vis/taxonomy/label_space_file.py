@@ -31,7 +31,7 @@ from .bundled import bundled_names, bundled_path
 from .errors import TaxonomyError
 from .json_files import check_fields, check_type, read_json
 from .label_space import EVERY_BUNDLED, Category, LabelSpace, Link
-from .names import nearest_names
+from .names import nearest_names, quoted
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _CATEGORY_OPTIONAL = {
@@ -147,7 +147,8 @@ def _check_bundled_targets(space: LabelSpace) -> None:
                 load_label_space(link.space).slot_of_name(link.target)
             except TaxonomyError as error:
                 raise TaxonomyError(
-                    f"{space.origin}: {link.kind!r} link of {link.name!r}: {error}"
+                    f"{space.origin}: {link.kind!r} link of {quoted(link.name)}: "
+                    f"{error}"
                 ) from error
 
 
@@ -160,8 +161,8 @@ def load_label_space(name_or_path: "str | PathLike[str]") -> LabelSpace:
     path = Path(text).expanduser()
     if path.suffix != ".json" and not path.is_file():
         raise TaxonomyError(
-            f"unknown label space {text!r} ({nearest_names(text, bundled)}); bundled: "
-            f"{', '.join(bundled)}; your own: give the path of its .json file"
+            f"unknown label space {quoted(text)} ({nearest_names(text, bundled)}); "
+            f"bundled: {', '.join(bundled)}; your own: give the path of its .json file"
         )
     space = parse_label_space(read_json(path), origin=text)
     if space.name in bundled and not path.samefile(bundled_path(space.name)):

@@ -15,7 +15,7 @@ from .errors import TaxonomyError
 from .json_files import check_fields, check_type, read_json
 from .label_space import EVERY_BUNDLED, LabelSpace, Link
 from .label_space_file import load_label_space
-from .names import nearest_names, normalise_name
+from .names import nearest_names, normalise_name, quoted
 
 
 class Node(NamedTuple):
@@ -142,7 +142,7 @@ def _by_name_nodes(resolver: _Resolver, link: Link, where: str) -> Iterable[Node
 
 def _own_links(resolver: _Resolver, space: LabelSpace, into: _DeclaredLinks) -> None:
     for link in space.links:
-        where = f"{space.origin}: {link.kind!r} link of {link.name!r}"
+        where = f"{space.origin}: {link.kind!r} link of {quoted(link.name)}"
         own = resolver.node(space.name, link.name, where)
         if link.kind == "by_name":
             into.same.extend((n, own) for n in _by_name_nodes(resolver, link, where))

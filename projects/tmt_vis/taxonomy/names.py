@@ -37,6 +37,11 @@ def spoken_name(name: str) -> str:
     return " ".join(name.replace("_", " ").split()).lower()
 
 
+def quoted(name: str) -> str:
+    """Return a name as messages show it: escaped, and cut if it is very long."""
+    return repr(name if len(name) <= 100 else f"{name[:97]}...")
+
+
 def nearest_names(name: str, known: Iterable[str]) -> str:
     """Describe which known names come closest to an unknown one.
 
@@ -47,8 +52,10 @@ def nearest_names(name: str, known: Iterable[str]) -> str:
     Returns:
         ``"nearest: 'a', 'b'"``, or ``'nothing similar is known'``.
     """
+    if len(name) > 1000:  # no name; comparing it would take long
+        return "nothing similar is known"
     by_normalised = {normalise_name(candidate): candidate for candidate in known}
     close = difflib.get_close_matches(normalise_name(name), by_normalised, n=3)
     if not close:
         return "nothing similar is known"
-    return "nearest: " + ", ".join(repr(by_normalised[match]) for match in close)
+    return "nearest: " + ", ".join(quoted(by_normalised[match]) for match in close)

@@ -1,6 +1,8 @@
 """Submissions: official content, complete or absent, read back and checked."""
 
 import json
+import time
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -13,6 +15,7 @@ from tmt_vis.evaluation import (
     load_annotations,
     read_results,
     result_stream,
+    results_io,
     write_results,
 )
 from tmt_vis.structures import TubeRLE
@@ -154,6 +157,112 @@ def test_malformed_results_are_named(tmp_path, annotations, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_results(path, annotations)
+
+
+def bomb(path, parts, method=zipfile.ZIP_DEFLATED):
+    with (
+        zipfile.ZipFile(path, "w", method) as archive,
+        archive.open("results.json", "w", force_zip64=True) as stream,
+    ):
+        for part, times in parts:
+            for _ in range(times):
+                stream.write(part)
+    return path
+
+
+MIB = 1 << 20
+BOMBS = {
+    "blanks": ([(b"[" + b" " * MIB, 1), (b" " * MIB, 40)], "blanks in a row"),
+    "a text": ([(b'["', 1), (b"x" * MIB, 40)], "more than .* characters; no track"),
+    "a key": ([(b'[{"', 1), (b"x" * MIB, 40)], "more than .* characters; no track"),
+    "digits": ([(b"[", 1), (b"1" * MIB, 40)], "digits|characters"),
+    "brackets": ([(b"[" * MIB, 40)], "nested too deep"),
+}
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_what_no_track_of_these_videos_needs_is_not_collected(
+    tmp_path, annotations, case
+):
+    """1.2 MB of zip with 1.2 GB of blanks took 8 minutes, with a text 3.9 GB."""
+    parts, message = BOMBS[case]
+    path = bomb(tmp_path / "bomb.zip", parts)
+    assert path.stat().st_size < MIB // 4
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=message):
+        read_results(path, annotations)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * MIB
+
+
+def test_blanks_are_skipped_at_once(tmp_path, annotations):
+    path = tmp_path / "blanks.json"
+    gap = " " * (MIB - 10)
+    path.write_text(f"{gap}[{gap}{json.dumps(GOOD)}{gap}]{gap}")
+    start = time.process_time()
+    assert len(read_results(path, annotations)[1]) == 1
+    assert time.process_time() - start < 0.5  # one by one: 0.4 s for each million
+
+
+def test_more_tracks_than_anybody_keeps_are_refused(tmp_path, annotations, monkeypatch):
+    monkeypatch.setattr(results_io, "MAX_TRACKS", 3)
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps([GOOD] * 3))
+    assert len(read_results(path, annotations)[1]) == 3
+    path.write_text(json.dumps([GOOD] * 4))
+    with pytest.raises(ValueError, match="entry 3: video 1 has more than 3 tracks"):
+        read_results(path, annotations)
+
+
+TRACK = GOOD["segmentations"][2]
+STRICT = {
+    "true score": ({"score": True}, "score must be a finite number, got True"),
+    "text score": ({"score": "0.5"}, "score must be a finite number, got '0.5'"),
+    "huge score": ({"score": 10**400}, "score must be a finite number"),
+    "true video": ({"video_id": True}, "video_id must be an integer, got True"),
+    "true category": ({"category_id": True}, "category_id must be an integer"),
+    "float video": ({"video_id": 1.0}, "video_id must be an integer, got 1.0"),
+    "true counts": ({"counts": [True] * 560}, "frame 2: counts must be text or a list"),
+    "float counts": ({"counts": [559.5, 0.5]}, "frame 2: counts must be text or"),
+    "text counts": ({"counts": ["560"]}, "frame 2: counts must be text or a list"),
+    "huge counts": ({"counts": [2**64]}, "frame 2: run lengths must"),
+    "size 20.9": ({"size": [20.9, 28.9]}, r"frame 2: the RLE has size \[20.9"),
+    "size texts": ({"size": ["20", "28"]}, "frame 2: the RLE has size"),
+    "empty object": ({"segmentations": [{}] * 4}, "frame 0: an RLE needs the keys"),
+    "zero": ({"segmentations": [0] * 4}, "frame 0: a mask must be null or an RLE"),
+    "polygon": ({"segmentations": [[[1, 1, 9, 1, 9, 9]]] * 4}, "frame 0: a mask must"),
+    "text": ({"segmentations": "abcd"}, "segmentations must be a list"),
+    "no score": ({"score": None}, "lacks 'score'"),
+}
+
+
+@pytest.mark.parametrize("case", STRICT)
+def test_values_of_other_types_are_refused_by_entry(tmp_path, annotations, case):
+    change, message = STRICT[case]
+    entry = {**GOOD, **{k: v for k, v in change.items() if k in GOOD}}
+    inner = {k: v for k, v in change.items() if k in TRACK}
+    if inner:
+        entry["segmentations"] = [None, None, {**TRACK, **inner}, None]
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps([GOOD, entry]))
+    with pytest.raises(ValueError, match=f"entry 1: {message}") as error:
+        read_results(path, annotations)
+    assert "bad.json" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("case", ["mark", "sizes", "absent"])
+def test_harmless_spellings_are_read(tmp_path, annotations, case):
+    entry, mark = dict(GOOD), "\ufeff" if case == "mark" else ""
+    if case == "sizes":
+        entry["segmentations"] = [None, None, dict(TRACK, size=[20.0, 28.0]), None]
+    elif case == "absent":
+        entry["segmentations"] = [[], None, TRACK, []]
+    path = tmp_path / "results.json"
+    path.write_text(mark + json.dumps([entry]), encoding="utf-8")
+    (tube,) = read_results(path, annotations)[1].tubes
+    path.write_text(json.dumps([GOOD]))
+    assert [tube] == list(read_results(path, annotations)[1].tubes)
 
 
 def test_zip_needs_results_json_at_its_top(tmp_path, annotations):

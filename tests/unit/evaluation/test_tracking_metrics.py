@@ -7,8 +7,14 @@ import sys
 import numpy as np
 import pytest
 from ap_reference import FRAMES, box_tube
+from vis_files import perfect_samples, write_annotations
 
-from tmt_vis.evaluation import GroundTruthTubes, PredictedTubes, evaluate_tracking
+from tmt_vis.evaluation import (
+    GroundTruthTubes,
+    PredictedTubes,
+    VISMetric,
+    evaluate_tracking,
+)
 from tmt_vis.structures import encode_tubes
 
 trackeval = pytest.importorskip("trackeval")
@@ -159,3 +165,15 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
     with pytest.raises(ImportError, match=r"pip install tmt-vis\[tracking\]"):
         evaluate_tracking({}, {}, names=["a"])
+
+
+@pytest.mark.parametrize(("min_score", "expected"), [(0.0, 1.0), (0.95, 0.0)])
+def test_the_metric_of_a_validation_reports_hota(tmp_path, min_score, expected):
+    path = write_annotations(tmp_path / "ann.json", "ovis")
+    metric = VISMetric(dataset="ovis", ann_file=path, hota=True, min_score=min_score)
+    for sample in perfect_samples("ovis", metric.annotations):
+        metric.process(None, [sample.to_dict()])
+    metrics = metric.evaluate(1)
+    assert metrics["ovis/AP"] == 1
+    assert {metrics[f"ovis/{name}"] for name in ("HOTA", "DetA", "IDF1")} == {expected}
+    assert metrics["ovis/IDSW"] == 0
