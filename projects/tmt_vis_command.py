@@ -17,6 +17,7 @@ from types import ModuleType
 # Command -> script below tools/, and what it does.
 COMMANDS = {
     "infer": ("infer.py", "track objects in videos"),
+    "extract-frames": ("extract_frames.py", "cut videos into frames"),
     "export": ("export_tracks.py", "turn tracks into annotations to correct"),
     "convert": ("convert_dataset.py", "turn annotations into the YouTube-VIS format"),
     "check": ("check_dataset.py", "find all problems of a dataset"),
@@ -75,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     script = shipped("tools") / COMMANDS[words[0]][0]
     # What argparse calls the program, and where the script finds its neighbours.
     sys.argv[0] = f"tmt-vis {words[0]}"
-    sys.path.insert(0, str(script.parent))
+    # At the end: tools/test.py would hide the standard library's `test`.
+    sys.path.append(str(script.parent))
     return _load(script).main(words[1:]) or 0
 
 

@@ -1,17 +1,19 @@
 """Videos cut into frames, as training and labelling tools read them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
 
 from tmt_vis.files import replacing
 from tmt_vis.inference import FrameSource, FrameSourceError
 
 INDEX = "frames.json"
-_MAX_DIGITS = 6
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -57,40 +59,57 @@ def extract_frames(
     """
     if out.exists():
         raise FrameSourceError(f"{out} exists; give a folder that does not")
-    rows = []
+    kept: list[int] = []
+    seen = 0
     with replacing(out) as draft:
         draft.mkdir()
         for number, frame in enumerate(source.frames()):
-            if number % options.every:
-                continue
-            if options.max_frames is not None and len(rows) == options.max_frames:
+            if len(kept) == options.max_frames:
                 break
-            name = f"{len(rows):0{_MAX_DIGITS}d}{options.suffix}"
-            _write(draft / name, frame, options)
-            rows.append({"file": name, "frame": number, "time": source.time_of(number)})
-            progress()
+            seen = number + 1
+            if number % options.every == 0:
+                _write(draft / _file_name(len(kept), options), frame, options)
+                kept.append(number)
+                progress()
         if source.truncated:
             raise FrameSourceError(
-                f"{source.truncated}; cut the readable part out first, or extract it "
-                "with --max-frames"
+                f"{source.truncated}; cut the readable part out first, or take it with "
+                f"--max-frames {len(kept)}"
             )
-        index = {
-            "video": source.name,
-            "fps": source.fps,
-            "height": source.height,
-            "width": source.width,
-            "frames": rows,
-        }
-        text = json.dumps(index, indent=1, ensure_ascii=False)
+        text = json.dumps(_index(source, kept, seen, options), ensure_ascii=False)
         (draft / INDEX).write_text(text + "\n", encoding="utf-8")
-    return len(rows)
+    return len(kept)
 
 
-def _write(path: Path, frame, options: ExtractOptions) -> None:
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, options.quality]
-    done, data = cv2.imencode(
-        options.suffix, frame, parameters if options.suffix == ".jpg" else []
-    )
+def _index(
+    source: FrameSource, kept: Sequence[int], seen: int, options: ExtractOptions
+) -> dict[str, Any]:
+    """Say which frame each file is, and when it is shown."""
+    fps, times = source.timing(seen)
+    return {
+        "video": source.name,
+        "height": source.height,
+        "width": source.width,
+        "fps": fps,
+        "frames": [
+            {
+                "file": _file_name(position, options),
+                "frame": number,
+                "time": times[number] if times else round(number / fps, 6),
+            }
+            for position, number in enumerate(kept)
+        ],
+    }
+
+
+def _file_name(position: int, options: ExtractOptions) -> str:
+    return f"{position:0{_DIGITS}d}{options.suffix}"
+
+
+def _write(path: Path, frame: np.ndarray, options: ExtractOptions) -> None:
+    is_jpeg = options.suffix == ".jpg"
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, options.quality] if is_jpeg else []
+    done, data = cv2.imencode(options.suffix, frame, parameters)
     if not done:
         raise FrameSourceError(f"OpenCV cannot encode {options.suffix} images")
     path.write_bytes(data.tobytes())
