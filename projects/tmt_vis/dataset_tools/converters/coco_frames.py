@@ -1,5 +1,6 @@
 """Per-frame COCO JSON with track ids: one file per frame, per video, or for all."""
 
+import os.path as osp
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -136,7 +137,7 @@ class _Reader:
             if image in frames:
                 raise ConversionError(f"{where}: its id is used twice; renumber")
             name = json_field(row, "file_name", str, where)
-            if not (self._image_root / name).is_file():
+            if not osp.isfile(self._image_root / name):
                 name = with_slashes(name)
             video = self._video_of(row, name, titles, path, len(images), where)
             frames[image] = self._frame(row, name, video, where)
@@ -172,15 +173,13 @@ class _Reader:
         orders = [_order(row, key, where) for key in ORDER_KEYS if key in row]
         size = [optional_size(row, key, where) for key in ("height", "width")]
         roots = [self._image_root, self._image_root / video]
-        places = [Path(locate_frame(root, name)) for root in roots]
-        try:
-            found = [place for place in places if place.is_file()]
-        except ValueError as error:  # a NUL in the name
-            raise ConversionError(f"{where}: file_name: {error}") from error
+        places = [locate_frame(root, name) for root in roots]
+        # Of os.path: a name that no system takes (a NUL, 6,000 letters) is no file.
+        found = [Path(place) for place in places if osp.isfile(place)]
         if not found:
             raise ConversionError(
-                f"{where}: neither {places[0]} nor {places[1]} exists; name the folder "
-                "of the frames with --images"
+                f"{where}: neither {places[0]:.300} nor {places[1]:.300} exists; name "
+                "the folder of the frames with --images"
             )
         order = next((n for n in orders if n is not None), None)
         return _Frame(found[0], order, (size[0], size[1]), where)

@@ -259,6 +259,6 @@ def _refuse_unknown(table: Mapping[str, str], kind: str) -> None:
             changes = False  # a text says nothing about the geometry
         if changes:
             raise ValueError(
-                f"the attribute {key}={table[key]:.40} is not known and may change the "
-                "shape; remove it if it does not"
+                f"the attribute {key:.40}={table[key]:.40} is not known and may change "
+                "the shape; remove it if it does not"
             )

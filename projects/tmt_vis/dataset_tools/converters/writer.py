@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tmt_vis.annotations import AnnotationFile
+from tmt_vis.annotations.values import shorten
 from tmt_vis.datasets import segmentation
 from tmt_vis.datasets.annotation_index import AnnotationIndex
 from tmt_vis.files import write_atomically
@@ -122,8 +123,8 @@ class _Builder:
         for key, spelling in self.names.items():
             if key not in known:
                 raise ConversionError(
-                    f"{self._first[key]} is {spelling!r}, which the source's own list "
-                    f"of labels does not have: {', '.join(source.categories)}"
+                    f"{self._first[key]} is {shorten(spelling)}, which the source's "
+                    f"own list of labels lacks: {shorten(list(source.categories))}"
                 )
 
     def add(self, video: SourceVideo) -> None:
