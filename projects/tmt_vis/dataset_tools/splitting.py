@@ -244,10 +244,10 @@ def _check(data: Any, val_fraction: float) -> None:
                 f"the file needs a list {key!r} that is not empty; a file without "
                 "annotations, like those of evaluation servers, has nothing to hold out"
             )
-        bad = next((row for row in rows if not _has_id(row)), None)
-        if bad is not None:
+        bad = [row for row in rows if not _has_id(row)]
+        if bad:
             raise SplitError(
-                f"{key!r} holds {shorten(bad)}, which has no integer id; see "
+                f"{key!r} holds {shorten(bad[0])}, which has no integer id; see "
                 "tools/check_dataset.py"
             )
     ids = Counter(video["id"] for video in data["videos"])

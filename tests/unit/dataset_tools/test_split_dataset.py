@@ -146,6 +146,7 @@ def test_crowd_regions_are_no_objects():
         ({}, dict(val_fraction=0.01), "leaves one part empty"),
         (dict(annotations=[dict(id=1, video_id=2)]), {}, "integer category_id, got N"),
         (dict(annotations=[dict(id=1, video_id=[2])]), {}, r"video_id=\[2\], which is"),
+        (dict(annotations=[None]), {}, "'annotations' holds None, which has no int"),
         (dict(sequences=[], videos=None), {}, "file of BURST, which cannot be split"),
         *(
             (

@@ -112,7 +112,9 @@ def _mask(
         counts = compress_segmentation(item, **size)
         area = segmentation.checked_areas([counts], **size)[0]
     except (ValueError, TypeError) as error:
-        raise ConversionError(f"{where}: broken segmentation: {error}") from error
+        raise ConversionError(
+            f"{where}: broken segmentation: {error!s:.300}"
+        ) from error
     if area < 0:
         raise ConversionError(f"{where}: the run lengths do not fill the frame")
     return counts

@@ -192,7 +192,7 @@ def _meta(meta: Element, path: Path) -> CvatMeta:
 
 
 def _track(track: Element, path: Path) -> CvatTrack:
-    where = f"{path}: track {track.get('id')}"
+    where = f"{path}: track {str(track.get('id')):.40}"
     label = track.get("label")
     if not label:
         raise ConversionError(f"{where}: has no label")
@@ -202,9 +202,10 @@ def _track(track: Element, path: Path) -> CvatTrack:
             try:
                 shapes.append(_shape(element))
             except (KeyError, TypeError, ValueError) as error:
+                number = str(element.get("frame"))
                 raise ConversionError(
-                    f"{where}: <{element.tag}> of frame {element.get('frame')} is "
-                    f"broken: {error!r}"
+                    f"{where}: <{element.tag}> of frame {number:.40} is broken: "
+                    f"{error!r:.300}"
                 ) from error
     shapes.sort(key=lambda shape: shape.frame)
     skipped = tuple(element.tag for element in track if element.tag in SKIPPED)

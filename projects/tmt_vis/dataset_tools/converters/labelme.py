@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tmt_vis.annotations.values import shorten
 from tmt_vis.datasets.frame_files import frames_of, natural_key, natural_text_key
 from tmt_vis.taxonomy.names import normalise_name
 
@@ -112,8 +113,8 @@ def _frame_of(path: Path, content: Mapping[str, Any], frames: list[Path]) -> int
         if frame.stem == path.stem:
             return t
     raise ConversionError(
-        f"{path}: {frames[0].parent} has neither its image {image_path!r} nor one "
-        f"called {path.stem}; copy it there or remove the JSON file"
+        f"{path}: {frames[0].parent} has neither its image {shorten(image_path)} "
+        f"nor one called {path.stem}; copy it there or remove the JSON file"
     )
 
 
@@ -150,10 +151,10 @@ class _Objects:
         group = shape.get("group_id")
         if group is None and self._linker is None:
             raise ConversionError(
-                f"{where} ({label!r}): has no group id, so it cannot be followed over "
-                "the frames; in LabelMe, edit the label and set Group ID to the same "
-                "number for one object in every frame of its video, or follow by "
-                "overlap with --link iou"
+                f"{where} ({shorten(label)}): has no group id, so it cannot be "
+                "followed over the frames; in LabelMe, edit the label and set Group ID "
+                "to the same number for one object in every frame of its video, or "
+                "follow by overlap with --link iou"
             )
         if kind == "rectangle":
             self._findings.add("rectangles, taken as masks", where)
@@ -196,8 +197,8 @@ def _mask(
     sides = dict(height=size[0], width=size[1])
     if kind not in _NEEDED:
         raise ConversionError(
-            f"{where}: shape_type {kind!r} is not known; known are {sorted(_NEEDED)}, "
-            f"and {sorted(_SKIPPED)} are skipped"
+            f"{where}: shape_type {shorten(kind)} is not known; known are "
+            f"{sorted(_NEEDED)}, and {sorted(_SKIPPED)} are skipped"
         )
     points = _points(shape, _NEEDED[kind], where)
     if kind in _POLYGONS:
