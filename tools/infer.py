@@ -15,9 +15,8 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from tmt_vis.command_line import ToolParser, describe_error, integer, real, tool
+from tmt_vis.engine import CfgOptions
 from tmt_vis.files import claimed
 from tmt_vis.inference import (
     FrameSource,
@@ -106,7 +105,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="compute in bfloat16 where that is safe: faster on GPUs and on CPUs with "
         "bfloat16 instructions; scores and the borders of masks differ slightly",
     )
-    add("--cfg-options", nargs="+", action=DictAction, help="key=value of the config")
+    add("--cfg-options", nargs="+", action=CfgOptions, help="key=value of the config")
     return parser.parse_args(argv)
 
 

@@ -12,7 +12,7 @@ from .complete_weights_hook import (
     IncompleteWeightsError,
     load_complete_weights,
 )
-from .config_files import ConfigError, read_config
+from .config_files import CfgOptions, ConfigError, apply_options, read_config
 from .deterministic_rng_hook import DeterministicRNGHook, seed_everything
 from .non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
 from .plain_checkpoint_hook import PlainCheckpointHook
@@ -25,6 +25,7 @@ __all__ = [
     "AtomicCheckpointHook",
     "AtomicLocalBackend",
     "CompleteWeightsHook",
+    "CfgOptions",
     "ConfigError",
     "DamagedCheckpointError",
     "DataWorkerError",
@@ -41,6 +42,7 @@ __all__ = [
     "from_plain",
     "identify_batch",
     "load_complete_weights",
+    "apply_options",
     "read_config",
     "seed_everything",
     "to_plain",

@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 
 import torch.distributed as torch_dist
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .complete_weights_hook import CompleteWeightsHook
-from .config_files import read_config
+from .config_files import CfgOptions, read_config
 from .video_runner import VideoRunner
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
@@ -27,7 +27,7 @@ def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=CfgOptions,
         help="override config entries: key.sub=value; lists as key=a,b or key='[a,b]'",
     )
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none")

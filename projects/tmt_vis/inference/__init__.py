@@ -10,11 +10,12 @@ from tmt_vis.streaming import (
     WindowPrediction,
 )
 
+from .devices import default_device, usable_device
 from .errors import FrameSourceError, InferenceError
 from .frame_sources import ArrayFrames, FrameSource, ImageFiles
 from .free_vocabulary import build_vocabulary, parse_vocabulary
 from .inferencer import VISInferencer
-from .loading import default_device, load_config, load_model
+from .loading import load_config, load_model
 from .opening import group_inputs, open_source
 from .outputs import OutputPlan, VideoOutputs, check_free
 from .partial_results import PartialResults, StoredRun
@@ -67,6 +68,7 @@ __all__ = [
     "open_source",
     "parse_vocabulary",
     "select_tracks",
+    "usable_device",
     "write_json",
     "write_masks",
     "write_rendering",

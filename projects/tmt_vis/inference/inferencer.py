@@ -17,7 +17,7 @@ from tmt_vis.taxonomy import LabelSpace
 from .errors import InferenceError
 from .frame_sources import FrameSource
 from .free_vocabulary import VocabularyInput, build_vocabulary, parse_vocabulary
-from .loading import default_device, digest_of_state, load_config, load_model
+from .loading import digest_of_state, load_config, load_model
 from .opening import VideoInput, open_source
 from .partial_results import PartialResults, run_key
 from .preparation import FramePreparation, image_backend
@@ -69,7 +69,7 @@ class VISInferencer:
         self.cfg = load_config(config, cfg_options)
         if dtype is not None:
             self.cfg.model.predict_dtype = dtype
-        self.model = load_model(self.cfg, checkpoint, device or default_device())
+        self.model = load_model(self.cfg, checkpoint, device)
         self.windows = choose_plan(self.model.head, windows)
         self.link = link or LinkOptions()
         self.max_objects = max_objects

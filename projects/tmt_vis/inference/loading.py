@@ -12,9 +12,15 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 # The room also makes CheckpointLoader read weights only.
-from tmt_vis.engine import IncompleteWeightsError, load_complete_weights, read_config
+from tmt_vis.engine import (
+    IncompleteWeightsError,
+    apply_options,
+    load_complete_weights,
+    read_config,
+)
 from tmt_vis.models import VideoSegmentor
 
+from .devices import usable_device
 from .errors import InferenceError
 
 
@@ -36,18 +42,12 @@ def load_config(
     if not isinstance(config, Config):
         return read_config(config, cfg_options)
     cfg = config.copy()
-    if cfg_options:
-        cfg.merge_from_dict(dict(cfg_options))
+    apply_options(cfg, cfg_options)
     return cfg
 
 
-def default_device() -> torch.device:
-    """Return the GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def load_model(
-    cfg: Config, checkpoint: str | PathLike[str], device: torch.device | str
+    cfg: Config, checkpoint: str | PathLike[str], device: torch.device | str | None
 ) -> VideoSegmentor:
     """Build the model of a config with the weights of a checkpoint.
 
@@ -57,7 +57,7 @@ def load_model(
     Args:
         cfg: The config.
         checkpoint: Path or URL.
-        device: Where the model goes.
+        device: Where the model goes; None takes the GPU if there is one.
 
     Returns:
         The model in evaluation mode.
@@ -69,6 +69,7 @@ def load_model(
         UnsafeCheckpointError: If it holds pickled classes.
         DamagedCheckpointError: If it is cut off, or no checkpoint.
     """
+    device = usable_device(device)
     model = MODELS.build(cfg.model)
     if not isinstance(model, VideoSegmentor):
         raise InferenceError(

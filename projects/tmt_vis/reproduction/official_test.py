@@ -1,12 +1,14 @@
 """The test that was published, as a config of this repository."""
 
-import argparse
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
+
+from tmt_vis.command_line import ToolParser
+from tmt_vis.engine import CfgOptions, apply_options, read_config
 
 from .published import PublishedRow, TestSettings
 
@@ -53,7 +55,7 @@ def official_config(
             f"{row.name} has published numbers for {', '.join(row.published)}, not for "
             f"{unknown[0]}"
         )
-    cfg = Config.fromfile(row.config)
+    cfg = read_config(row.config)
     _merge(cfg, row.options)
     _choose_datasets(cfg, chosen, row)
     _move_data(cfg, Path(data_root))
@@ -110,10 +112,10 @@ def _present(entries: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _merge(cfg: Config, options: Sequence[str]) -> None:
     """Apply ``KEY=VALUE`` as the command lines of MMEngine do."""
     if options:
-        parser = argparse.ArgumentParser()
-        parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+        parser = ToolParser()
+        parser.add_argument("--cfg-options", nargs="+", action=CfgOptions)
         changes = parser.parse_args(["--cfg-options", *options]).cfg_options
-        cfg.merge_from_dict(changes)
+        apply_options(cfg, changes)
 
 
 def _choose_datasets(cfg: Config, chosen: Sequence[str], row: PublishedRow) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tmt_vis.engine import ConfigError, read_config
+from tmt_vis.command_line import ToolParser
+from tmt_vis.engine import CfgOptions, ConfigError, read_config
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,24 @@ def test_options_are_applied(tmp_path):
     (tmp_path / "c.py").write_text("model = dict(a=[dict(x=1)])")
     cfg = read_config(tmp_path / "c.py", {"model.a.0.x": 3, "model.b.c": 4})
     assert cfg.model.to_dict() == {"a": [{"x": 3}], "b": {"c": 4}}
+
+
+@pytest.mark.parametrize("word", ["x", "=1", "x=[1,2"])
+def test_options_that_are_none(word, capsys):
+    parser = ToolParser()
+    parser.add_argument("--cfg-options", nargs="+", action=CfgOptions)
+    words = ["--cfg-options", "a=1", "b.c=[1,2]"]
+    assert parser.parse_args(words).cfg_options == {"a": 1, "b.c": [1, 2]}
+    with pytest.raises(SystemExit):
+        parser.parse_args([*words, word])
+    said = capsys.readouterr().err
+    assert said.startswith("error: argument --cfg-options: ") and repr(word) in said
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_options_belong_together(tmp_path, order):
+    """Whether _delete_ comes first or last."""
+    (tmp_path / "c.py").write_text("model = dict(type='A', head=dict(type='B', x=1))")
+    options = {"model.head.type": "C", "model.head._delete_": True}
+    cfg = read_config(tmp_path / "c.py", dict(list(options.items())[::order]))
+    assert cfg.model.head == dict(type="C")

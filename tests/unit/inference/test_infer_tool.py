@@ -155,12 +155,40 @@ def test_finished_windows_are_not_thrown_away_unasked(
         (["--out-json", "tracks.txt"], "must end in .json"),
         (["--resume"], "--resume needs the outputs"),
         (["--cfg-options", "model.head.num_queries=5"], "does not fit the config"),
+        (["--cfg-options", "model.nope.x=1"], "unexpected keyword argument 'nope'"),
+        (["--cfg-options", "model.type.x=1"], "has no place for --cfg-options"),
+        (["--out-video", "x.wmv"], "--out-video writes .mp4, "),
     ],
 )
 def test_errors_are_one_line(infer, tmp_path, capsys, words, message):
     folder = write_images(tmp_path / "clip", frames(1))
     assert infer(folder, *words) == 1
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+    assert error.startswith("error: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--fps", "-1"], ["--fps", "nan"], ["--max-frames", "-1"]),
+        *(["--score-thr", "nan"], ["--score-thr", "2"], ["--max-objects", "0"]),
+        *(["--max-iou", "-0.1"], ["--window", "0"], ["--overlap", "-1"]),
+    ],
+)
+def test_numbers_out_of_range(infer, capsys, words):
+    with pytest.raises(SystemExit):
+        infer("clip", *words)
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: argument {words[0]}: must be ")
+    assert f"got {words[1]!r}" in said and said.count("\n") == 1
+
+
+def test_a_device_that_is_not_there(load_tool, model, tmp_path, capsys):
+    folder = write_images(tmp_path / "clip", frames(1))
+    words = [str(folder), *model, "--device", "gpu"]
+    assert load_tool("infer").main(words) == 1
+    assert "a device is 'cpu', 'cuda' or 'cuda:N', got 'gpu'" in capsys.readouterr().err
 
 
 def test_a_name_never_leaves_the_folder_of_the_outputs(infer, tmp_path):
