@@ -79,6 +79,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="change the config of the test, e.g. test_dataloader.num_workers=0; the "
         "record says so",
     )
+    add(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="how several processes were started, each with a share of the videos: "
+        "torchrun --nproc-per-node 8 tools/reproduce.py NAME --launcher pytorch",
+    )
+    add("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
     add("--debug", action="store_true", help="show the traceback of an error")
     add("--dry-run", action="store_true", help="say what would be done, and stop")
     add(
@@ -135,9 +143,11 @@ def _run(args: argparse.Namespace) -> int:
         datasets=args.datasets,
         options=args.cfg_options,
         accept_license=args.accept_license,
+        launcher=args.launcher,
     )
-    print("\n".join(reproduction.describe(row)))
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     if args.dry_run:
+        print("\n".join(reproduction.describe(row)))
         print("\n".join(reproduction.plan(request)))
         return 0
     fine = reproduction.reproduce(request, say=print, progress=show_progress())

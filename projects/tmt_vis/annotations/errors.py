@@ -1,5 +1,8 @@
 """What can be wrong with an annotation file, as an exception a user can act on."""
 
+from functools import partial
+from typing import Any
+
 from tmt_vis.printing import printable
 
 
@@ -15,5 +18,12 @@ class AnnotationError(ValueError):
 
     def __init__(self, *, file: str, entry: str, problem: str, remedy: str) -> None:
         super().__init__(printable(f"{file}: {entry}: {problem}; {remedy}"))
+        self.file = file
         self.entry = entry
         self.problem = problem
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # It travels between ranks; by default pickle would pass the message alone.
+        facts = {k: getattr(self, k) for k in ("file", "entry", "problem", "remedy")}
+        return partial(type(self), **facts), ()

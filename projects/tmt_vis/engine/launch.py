@@ -7,6 +7,7 @@ from pathlib import Path
 import torch.distributed as torch_dist
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.dist import init_dist, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -66,10 +67,22 @@ def build_runner(cfg: Config) -> Runner:
     Returns:
         The runner.
     """
-    if cfg.get("launcher") == "pytorch" and get_device() == "cpu":
-        _join_cpu_processes(cfg)
+    join_processes(cfg)
     cfg.setdefault("runner_type", VideoRunner.__name__)
     return RUNNERS.build(cfg)
+
+
+def join_processes(cfg: Config) -> None:
+    """Connect the processes that a launcher started, once.
+
+    Args:
+        cfg: the complete config; its `launcher` says how processes were started.
+    """
+    launcher = cfg.get("launcher", "none")
+    if launcher == "pytorch" and get_device() == "cpu":
+        _join_cpu_processes(cfg)
+    elif launcher != "none" and not is_distributed():
+        init_dist(launcher, **cfg.env_cfg.get("dist_cfg", dict(backend="nccl")))
 
 
 def build_tester(cfg: Config, checkpoint: str) -> Runner:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.model import is_model_wrapper
 
 import tmt_vis
 from tmt_vis.checkpoints import fetch
-from tmt_vis.engine.launch import build_tester
+from tmt_vis.engine.launch import build_tester, join_processes
 from tmt_vis.files import write_atomically
 
 from .comparison import Comparison, compare, format_comparisons, format_table
@@ -34,6 +36,7 @@ class Request:
         datasets: Those to test on; None means all with a published number.
         options: Further ``KEY=VALUE`` for the config.
         accept_license: Whether the user accepts the licence of the file.
+        launcher: How the processes were started, as in tools/test.py.
     """
 
     row: PublishedRow
@@ -44,6 +47,7 @@ class Request:
     datasets: Sequence[str] | None = None
     options: Sequence[str] = ()
     accept_license: bool = False
+    launcher: str = "none"
 
     @property
     def converted(self) -> Path:
@@ -103,9 +107,12 @@ def plan(request: Request) -> list[str]:
 def reproduce(request: Request, *, say: Say, progress: Callable | None = None) -> bool:
     """Fetch, convert, test and compare.
 
+    With several processes the first one fetches, converts and reports; all of them
+    test.
+
     Args:
         request: What to do.
-        say: Gets lines for people.
+        say: Gets lines for people, those of the first process.
         progress: Of the download: bytes that arrived, bytes in all.
 
     Returns:
@@ -117,16 +124,41 @@ def reproduce(request: Request, *, say: Say, progress: Callable | None = None) -
         FileNotFoundError: If the given checkpoint does not exist.
     """
     cfg = _config(request)
+    cfg.launcher = request.launcher
     check_data(cfg)
-    file = request.checkpoint or _download(request, progress)
-    prepared = prepare_checkpoint(file, request.row, cfg, request.converted)
-    say("\n".join(prepared.report))
+    join_processes(cfg)
+
+    def prepare() -> PreparedCheckpoint:
+        say("\n".join(describe(request.row)))
+        file = request.checkpoint or _download(request, progress)
+        return prepare_checkpoint(file, request.row, cfg, request.converted)
+
+    prepared = _on_main_process(prepare)
+    if is_main_process():
+        say("\n".join(prepared.report))
     runner = build_tester(cfg, str(prepared.path))
-    check_surplus(runner.model, prepared.names)
+    model = runner.model
+    wrapped = is_model_wrapper(model)  # by DistributedDataParallel
+    check_surplus(model.module if wrapped else model, prepared.names)
     metrics = runner.test()
     comparisons = compare(request.row, metrics)
-    _report(request, cfg, prepared, comparisons, metrics, say)
+    if is_main_process():
+        _report(request, cfg, prepared, comparisons, metrics, say)
     return all(item.within is not False for item in comparisons)
+
+
+def _on_main_process(work: Callable[[], Any]) -> Any:
+    """Do something on the first process; all of them get its result or its error."""
+    outcome: list[Any] = [None]
+    if is_main_process():
+        try:
+            outcome = [work()]
+        except Exception as error:  # the other processes wait for the broadcast
+            outcome = [error]
+    broadcast_object_list(outcome)
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
 
 
 def _config(request: Request) -> Config:

@@ -1,6 +1,7 @@
 """Training and evaluation read annotation files by one set of rules."""
 
 import json
+import pickle
 
 import pytest
 from helpers.broken_annotations import BROKEN, edit
@@ -132,3 +133,9 @@ def test_names_that_differ_in_spelling_are_told_apart_by_id(tmp_path):
     data["categories"][1]["name"] = names[0]
     with pytest.raises(AnnotationError, match=f"'a tuk-tuk' stands for.*{ids[0]} and"):
         load_annotations(write(path, data))
+
+
+def test_errors_travel_between_ranks():
+    error = AnnotationError(file="a.json", entry="file", problem="p", remedy="r")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.entry) == ("a.json: file: p; r", "file")

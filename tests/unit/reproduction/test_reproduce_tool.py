@@ -15,6 +15,7 @@ from helpers.tiny_published import (
     write_table,
 )
 from helpers.tiny_run import make_sprites
+from helpers.two_ranks import run_two_ranks
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,29 @@ def test_a_number_within_its_tolerance(place, capsys):
     assert ap50["within"] is None and ap50["tolerance"] is None
     assert len(record["checkpoint"]["sha256"]) == 64
     assert record["settings"] == dict(scale=[64, 64], backend="pillow", tracks=3)
+
+
+def test_two_processes_share_the_test(place):
+    place.table(shared=[99.5])
+    options = ["--launcher=pytorch", "--device=cpu"]
+
+    def main():
+        status = place.run("shared", *options)
+        assert status == 0, status
+
+    assert run_two_ranks(main) == ["done", "done"]
+    record = json.loads((place.root / "shared" / "reproduction.json").read_text())
+    assert record["comparisons"][0]["measured"] == pytest.approx(100.0)
+
+
+def test_two_processes_end_with_the_error_of_the_first(place, tmp_path):
+    place.table(shared=[99.5])
+    options = ["--launcher=pytorch", f"--checkpoint={tmp_path / 'none.pth'}"]
+
+    def main():
+        assert place.run("shared", *options) == 1
+
+    assert run_two_ranks(main) == ["done", "done"]
 
 
 def test_a_number_outside_of_its_tolerance(place, capsys):
