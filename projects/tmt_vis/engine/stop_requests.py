@@ -81,7 +81,7 @@ class SignalProofWorkers:
     """Let data workers outlive the SIGTERM that Slurm sends to every process of a job.
 
     Otherwise they die while the main process is in the middle of its last step, and
-    take it with them. They end with it, as always.
+    take it with them. That of the main process ends them, as always.
 
     Args:
         initialise: what a worker does besides when it starts.
@@ -96,6 +96,15 @@ class SignalProofWorkers:
         Args:
             worker: its number.
         """
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if hasattr(signal, "sigwaitinfo"):  # Linux; it tells who sent a signal
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            threading.Thread(target=_end_for_parent, daemon=True).start()
         if self.initialise is not None:
             self.initialise(worker)
+
+
+def _end_for_parent() -> None:
+    parent = os.getppid()
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)

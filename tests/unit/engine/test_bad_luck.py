@@ -140,7 +140,9 @@ def make_tester(tmp_path, weights):
 
 def test_testing_a_checkpoint_of_another_model(tmp_path):
     weights = ToyModel().state_dict()
-    assert make_tester(tmp_path, weights).test() == dict(score=1000.0)
+    wrapped = {f"module._orig_mod.{key}": value for key, value in weights.items()}
+    for right in (weights, wrapped):
+        assert make_tester(tmp_path, right).test() == dict(score=1000.0)
     for wrong, message in (
         ({"backbone.weight": torch.zeros(1)}, r"c\.pth lacks 2 of the 2 tensors"),
         ({**weights, "linear.bias": torch.zeros(7)}, "(?s)does not fit.*size mismatch"),

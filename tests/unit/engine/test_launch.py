@@ -100,7 +100,16 @@ def test_two_cpu_processes_train_one_model(config_file, load_tool, tmp_path):
     assert set(weights["state_dict"]) == {"linear.weight", "linear.bias"}
     resumed = [*argv, "--resume", "--cfg-options", "train_cfg.max_iters=6"]
     assert run_two_ranks(partial(train.main, resumed)) == ["done", "done"]
-    assert (tmp_path / "run" / "iter_6.pth").exists()
+    assert drawn_clips(tmp_path / "run" / "iter_6.pth") == 6 * 4
+    # One process goes on behind the clips of both.
+    alone = [str(config_file), "--resume", "--cfg-options", "train_cfg.max_iters=8"]
+    assert train.main([*alone, "experiment_name=alone"]) == 0
+    assert drawn_clips(tmp_path / "run" / "iter_8.pth") == 6 * 4 + 2 * 2
+
+
+def drawn_clips(path):
+    content = torch.load(path, weights_only=True)
+    return content["message_hub"]["runtime_info"]["data_position"]["clips"]
 
 
 @needs_cpu_only

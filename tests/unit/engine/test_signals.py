@@ -16,7 +16,7 @@ from mmengine.hooks import Hook
 from toy_training import run_training, toy_config, with_validation
 
 from tmt_vis.command_line import Terminated
-from tmt_vis.engine.stop_requests import end_with_parent
+from tmt_vis.engine.stop_requests import SignalProofWorkers, end_with_parent
 
 
 @HOOKS.register_module()
@@ -82,6 +82,24 @@ def test_a_terminated_run_goes_on_where_it_stopped(
     assert log == {i: want[i] for i in range(at, 6)}
     for name, tensor in runner.model.state_dict().items():
         assert torch.equal(tensor, state[name])
+
+
+def wait_for_ever(_worker):
+    time.sleep(60)
+
+
+def test_workers_end_for_their_parent_only():
+    process = multiprocessing.get_context("fork").Process(
+        target=SignalProofWorkers(wait_for_ever), args=(0,)
+    )
+    process.start()
+    time.sleep(0.2)
+    subprocess.run(["kill", str(process.pid)], check=True)
+    process.join(0.2)
+    assert process.is_alive()
+    process.terminate()
+    process.join(20)
+    assert process.exitcode == 0
 
 
 def test_the_tool_says_so_in_one_line(tmp_path, load_tool, capsys):
