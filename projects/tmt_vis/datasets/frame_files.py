@@ -111,19 +111,6 @@ def read_header(path: Path) -> ImageHeader:
         raise FrameError(f"{path}: is damaged ({error})") from error
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Read the size of an image as it is shown, without decoding it.
-
-    Returns:
-        H, W in pixels.
-
-    Raises:
-        FrameError: If the file is missing or not an image.
-    """
-    header = read_header(path)
-    return header.height, header.width
-
-
 def orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation of an opened image, 1 to 8, without decoding it.
 
