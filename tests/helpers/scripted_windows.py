@@ -6,6 +6,7 @@ and look as a script says.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -78,8 +79,8 @@ class Play:
 
     def windows(self) -> Iterator[Window]:
         stops = [n for n in range(1, self.num_frames) if self.plan.ends_at(n)]
-        for stop in [*stops, self.num_frames]:
-            yield Window(max(0, stop - self.plan.length), stop)
+        for previous, stop in pairwise([0, *stops, self.num_frames]):
+            yield self.plan.window(stop, previous)
 
     def predictions(self) -> Iterator[WindowPrediction]:
         """Yield what a perfect model would say; ``casts`` tells who is in which row."""

@@ -108,6 +108,22 @@ def test_scores_are_weighted_by_frames():
     np.testing.assert_allclose(only.slot_probs, expected, rtol=1e-6)
 
 
+def test_the_largest_score_of_a_window_counts():
+    actor = Actor(0, 2, [range(0, 30)], confidence=0.4)
+    play = Play([actor], 30, WindowPlan(10, 2))
+    windows = list(play.predictions())
+    windows[1].slot_probs[0] = [0.1, 0.8, 0.05, 0.05]
+    linkers = {name: TrackLinker(aggregate=name) for name in ("mean", "max")}
+    for linker in linkers.values():
+        for window in windows:
+            linker.add(window)
+    (mean,), (largest,) = (linker.finish() for linker in linkers.values())
+    np.testing.assert_allclose(largest.slot_probs, [0.4, 0.8, 0.2, 0.2], rtol=1e-6)
+    assert mean.slot_probs[1] < 0.5 and mean.tube == largest.tube
+    with pytest.raises(ValueError, match="'mean' or 'max', got 'sum'"):
+        TrackLinker(aggregate="sum")
+
+
 def test_common_frames_come_from_the_nearer_window():
     play = Play([Actor(1, 0, [range(16)], speed=0)], 16, WindowPlan(10, 4), noise=0.0)
     first, second = play.predictions()

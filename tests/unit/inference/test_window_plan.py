@@ -5,11 +5,16 @@ from helpers.scripted_windows import Play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tmt_vis.inference import WindowPlan
+from tmt_vis.inference import Window, WindowPlan
 from tmt_vis.streaming import border_between
 
 PLANS = st.integers(1, 12).flatmap(
-    lambda length: st.builds(WindowPlan, st.just(length), st.integers(0, length - 1))
+    lambda length: st.builds(
+        WindowPlan,
+        st.just(length),
+        st.integers(0, length - 1),
+        st.sampled_from(["full", "short"]),
+    )
 )
 
 
@@ -31,6 +36,14 @@ def test_example():
         (60, 96),
         (64, 100),
     ]
+
+
+def test_a_short_last_window_shares_as_much_as_the_others():
+    windows = _windows(WindowPlan(36, 6, "short"), 100)
+    assert [(w.start, w.stop) for w in windows][-2:] == [(60, 96), (90, 100)]
+    assert _windows(WindowPlan(36, 6, "short"), 20) == [Window(0, 20)]
+    with pytest.raises(ValueError, match="'full' or 'short', got 'none'"):
+        WindowPlan(36, 6, "none")
 
 
 @settings(max_examples=60, deadline=None)

@@ -133,6 +133,17 @@ def test_nothing_is_read_back_and_what_depends_on_sizes_is_made_once(pair):
     assert not {"sin", "cos", "cumsum", "masked_fill"} & set(second.ops)
 
 
+@pytest.mark.parametrize("grad", [True, False])
+def test_the_map_in_front_of_the_last_convolution(pair, grad):
+    decoder, feats = pair[1], features((8, 12))
+    with torch.set_grad_enabled(grad):
+        masks, levels = decoder(feats)
+        again, others, fine = decoder(feats, with_fine=True)
+        torch.testing.assert_close(again, masks)
+        torch.testing.assert_close(decoder.mask_feature(fine), masks)
+    assert all(map(torch.equal, levels, others))
+
+
 def test_sizes_are_forgotten(pair):
     decoder = copy.deepcopy(pair[1])
     with torch.no_grad():
