@@ -112,7 +112,10 @@ class _Reader:
                 return self._text[self._at]
             skipped += self._at - start
             if skipped > self._max_entry:
-                raise ValueError(f"{self._path} holds {skipped} blanks in a row")
+                raise ValueError(
+                    f"{self._path} has more than {skipped} blanks in a row, as many as "
+                    "the longest entry may have; write it without them"
+                )
             if not self._more():
                 return ""
 

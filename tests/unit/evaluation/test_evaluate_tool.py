@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from vis_files import perfect_predictions, write_annotations
@@ -151,3 +152,18 @@ def test_errors_are_messages(files, evaluate, capsys, tmp_path):
     (tmp_path / "ann.json").write_text(json.dumps({**file, "annotations": None}))
     assert evaluate(files) == 1
     assert "holds no annotations" in capsys.readouterr().err
+
+
+def test_names_of_the_file_cannot_act_on_the_terminal(files, evaluate, capsys):
+    """They could set its title, clear it and print rows of their own."""
+    path = Path(files[1])
+    data = json.loads(path.read_text())
+    names = ["cat\x1b[2J\r\nFAKE: AP 99.9", "a tuk-tuk", "a tuk tuk"]
+    for row, name in zip(data["categories"], names, strict=True):
+        row["name"] = name
+    path.write_text(json.dumps(data))
+    assert evaluate([*files, "--per-class"]) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and "\r" not in printed
+    assert r"cat\x1b[2J\r\nFAKE: AP 99.9 " in printed
+    assert "\na tuk-tuk " in printed and "\na tuk tuk " in printed
