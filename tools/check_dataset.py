@@ -49,7 +49,7 @@ VIDEOS_PER_PAGE = 8  # of a PNG, which is then about 1600 pixels high
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = ToolParser(__doc__)
+    parser = ToolParser(__doc__, outputs=("json", "sheet"))
     add = parser.add_argument
     add("--ann", type=Path, required=True, help="native annotation file")
     add("--img-prefix", type=Path, help="folder that file_names are relative to")

@@ -47,7 +47,7 @@ FORMATS: dict[str, tuple[Callable[..., Source], str]] = {
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = ToolParser(__doc__)
+    parser = ToolParser(__doc__, outputs=("out",))
     formats = parser.add_subparsers(dest="format", required=True, metavar="FORMAT")
     for name, (opener, title) in FORMATS.items():
         rules = (inspect.getdoc(opener) or "").partition("Args:")[0].rstrip()

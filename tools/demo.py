@@ -30,6 +30,7 @@ from demo_pictures import (
 )
 
 from tmt_vis import VISInferencer
+from tmt_vis.command_line import integer
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/demo/tmt-vis_r18-tiny_1xb4-1400_sprites.py"
@@ -137,7 +138,7 @@ def main() -> None:
     args = parse_args()
     os.chdir(ROOT)
     if args.fresh and OUT.exists():
-        shutil.rmtree(OUT)
+        delete_demo()
     (OUT / "logs").mkdir(parents=True, exist_ok=True)
     steps = Steps(OUT / "logs", total=5)
     start = time.monotonic()
@@ -152,6 +153,24 @@ def main() -> None:
     write_plots(OUT, train_dir=OUT / "train", metrics=metrics, prediction=prediction)
     steps.seconds["pictures"] = time.monotonic() - pictures
     report(metrics, steps.seconds | {"all": time.monotonic() - start})
+
+
+def delete_demo() -> None:
+    """Delete what earlier runs wrote, unless there is something else beside it."""
+    own = {
+        *ARTEFACTS,
+        "data",
+        "logs",
+        "results",
+        "test",
+        "input.mp4",
+        "video.gif",
+        "video.json",
+    }
+    others = sorted({path.name for path in OUT.iterdir()} - own)
+    if others:
+        sys.exit(f"error: {OUT} also holds {others[0]}; move it, or leave out --fresh")
+    shutil.rmtree(OUT)
 
 
 def train_and_test(steps: Steps, args: argparse.Namespace) -> Path:
@@ -239,7 +258,9 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--iters", type=int, help="training iterations instead of the config's"
+        "--iters",
+        type=integer(at_least=1),
+        help="training iterations instead of the config's",
     )
     parser.add_argument("--fresh", action="store_true", help=f"delete {OUT} first")
     return parser.parse_args()

@@ -32,7 +32,7 @@ from tmt_vis.taxonomy.names import nearest_names, normalise_name
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = ToolParser(__doc__)
+    parser = ToolParser(__doc__, outputs=("out",))
     parser.add_argument("ann", metavar="ANN", help="annotation file")
     parser.add_argument(
         "--name",

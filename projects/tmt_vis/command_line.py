@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -27,19 +28,53 @@ class ToolParser(argparse.ArgumentParser):
 
     Args:
         description: The docstring of the tool, printed as it is.
+        outputs: Names of arguments that are files to write. One that is named as
+            anything else as well is an error: it would be replaced.
         **kwargs: Of ``argparse.ArgumentParser``.
     """
 
-    def __init__(self, description: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        description: str | None = None,
+        *,
+        outputs: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(description=description, **kwargs)
+        self._outputs = frozenset(outputs)
         self.add_argument(
             "--debug", action="store_true", help="show the traceback of an error"
         )
 
+    def parse_args(
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> argparse.Namespace:
+        """Parse the command line, and keep outputs apart from inputs."""
+        parsed = super().parse_args(args, namespace)
+        for name in self._outputs:
+            others = {key: value for key, value in vars(parsed).items() if key != name}
+            written = next(iter(_paths(vars(parsed)[name])), None)
+            for other, value in others.items():
+                if written is not None and written in _paths(value):
+                    self.error(
+                        f"{written} is given as {name} and as {other}, and would be "
+                        "replaced; name a new file"
+                    )
+        return parsed
+
     def error(self, message: str) -> NoReturn:
         """Print the error without the usage, which would hide it, and exit with 2."""
         self.exit(2, f"error: {one_line(message)} (--help lists the options)\n")
+
+
+def _paths(value: object) -> list[Path]:
+    """Return the paths that the value of an argument may stand for, resolved."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    texts = [one for one in values if isinstance(one, (str, Path)) and str(one)]
+    return [Path(text).resolve() for text in texts if "\0" not in str(text)]
 
 
 def integer(

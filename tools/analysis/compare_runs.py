@@ -25,7 +25,7 @@ from tmt_vis.visualization import ComparedCategory, plot_comparison
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = ToolParser(__doc__)
+    parser = ToolParser(__doc__, outputs=("json", "plot"))
     add = parser.add_argument
     add("--ann", required=True, help="annotation file with ground truth")
     add("--results", required=True, nargs=2, metavar=("R1", "R2"), help="JSON or zip")

@@ -21,7 +21,7 @@ from tmt_vis.visualization import plot_confusion
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = ToolParser(__doc__)
+    parser = ToolParser(__doc__, outputs=("json", "plot"))
     add = parser.add_argument
     add("--ann", required=True, help="annotation file with ground truth")
     add("--results", required=True, help="result file, JSON or zip")

@@ -38,6 +38,29 @@ def test_numbers_have_a_range(kind, good, bad, capsys):
         assert f"got {text!r} (--help" in said
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a.json", "--json", "a.json"],
+        ["a.json", "--json", "./x/../a.json"],
+        ["b.json", "--json", "c.json", "--plot", "c.json"],
+        ["b.json", "--json", "c.json", "--results", "r.json", "c.json"],
+    ],
+)
+def test_an_output_is_no_input(words, capsys):
+    parser = ToolParser(outputs=("json", "plot"))
+    parser.add_argument("ann")
+    parser.add_argument("--json")
+    parser.add_argument("--plot")
+    parser.add_argument("--results", nargs=2)
+    assert parser.parse_args(["a", "--json", "b", "--results", "c", "d"]).json == "b"
+    assert parser.parse_args(["a"]).json is None
+    with pytest.raises(SystemExit):
+        parser.parse_args(words)
+    said = capsys.readouterr().err
+    assert "would be replaced; name a new file" in said and said.count("\n") == 1
+
+
 def raising(error, **options):
     @tool(**options)
     def main(argv=None):
