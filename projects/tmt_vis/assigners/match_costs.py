@@ -64,6 +64,7 @@ def mask_costs(
     features: Tensor,
     truth: Tensor,
     *,
+    known: Tensor | None = None,
     bce_weight: float,
     dice_weight: float,
     logits_at_once: int,
@@ -78,6 +79,7 @@ def mask_costs(
         mask_embeds: ``(..., Q, C)``.
         features: ``(P, C)`` mask features at the points.
         truth: ``(N, P)`` in ``[0, 1]``.
+        known: ``(P,)`` bool, the points that count; None = all.
         bce_weight: factor of the cross-entropy.
         dice_weight: factor of the dice cost.
         logits_at_once: bound of the logits that are in memory.
@@ -88,6 +90,10 @@ def mask_costs(
     num_points = len(features)
     rows = mask_embeds.flatten(0, -2)
     counted = torch.cat([truth, truth.new_ones(1, num_points)])
+    if known is not None:
+        # A logit of 0 for all queries alike, which no sum counts.
+        features, counted = features * known.unsqueeze(1), counted * known
+        truth = counted[:-1]
     sums = rows.new_zeros(len(counted), len(rows))
     softplus = rows.new_zeros(len(rows))
     at_once = _points_at_once(logits_at_once // len(rows))
@@ -100,6 +106,9 @@ def mask_costs(
         softplus += _softplus_sum_(logits, probs)
     overlap, size = sums.T.tensor_split([-1], dim=-1)
     logit_sums = rows @ (features.T @ truth.T)
+    if known is not None:
+        softplus = softplus - math.log(2) * (~known).sum()
+        num_points = known.sum().clamp(min=1)
     bce = (softplus.unsqueeze(-1) - logit_sums) / num_points
     dice = 1 - (2 * overlap + 1) / (size + truth.sum(-1) + 1)
     costs = bce_weight * bce + dice_weight * dice

@@ -135,10 +135,17 @@ class TaxoHungarianAssigner:
         features = sample_shared_points(mask_features, coords[0])  # (T, P, C)
         masks = target.masks.transpose(0, 1).to(features.dtype)  # (T, N, H, W)
         truth = sample_points(masks, coords.expand(len(masks), -1, -1))
+        known = None
+        if target.crowds is not None:
+            # Outside of crowds, and on the annotated objects in them.
+            crowds = target.crowds.unsqueeze(1).to(features.dtype)
+            crowds = sample_points(crowds, coords.expand(len(crowds), -1, -1))
+            known = ((crowds == 0).squeeze(1) | (truth >= 0.5).any(1)).flatten()
         costs = mask_costs(
             mask_embeds,
             features.flatten(0, 1),
             truth.transpose(0, 1).flatten(1),  # (N, T*P)
+            known=known,
             bce_weight=self.mask_weight,
             dice_weight=self.dice_weight,
             logits_at_once=_LOGITS_AT_ONCE[features.is_cuda],

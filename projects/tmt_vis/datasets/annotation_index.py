@@ -16,6 +16,7 @@ class VideoInfo(NamedTuple):
     """Facts of one video; H and W in pixels, ``length`` in frames.
 
     ``known_slots`` are the categories known to be there or not; None = all.
+    ``incomplete_slots`` are those of which objects were left out.
     """
 
     video_id: int
@@ -24,6 +25,7 @@ class VideoInfo(NamedTuple):
     width: int
     length: int
     known_slots: tuple[int, ...] | None = None
+    incomplete_slots: tuple[int, ...] = ()
 
 
 class FrameInstance(NamedTuple):
@@ -171,4 +173,5 @@ class AnnotationIndex:
 
 def _video_info(video: VideoEntry, present: set[int]) -> tuple:
     known = video.categories.known(present)
-    return (video.video_id, video.name, video.height, video.width, video.length, known)
+    facts = (video.video_id, video.name, video.height, video.width, video.length)
+    return (*facts, known, tuple(sorted(video.categories.not_exhaustive)))

@@ -232,6 +232,7 @@ class VISDataset(Dataset):
             video_length=info.length,
             ori_shape=(info.height, info.width),
             known_slots=info.known_slots,
+            incomplete_slots=info.incomplete_slots,
             clip_seed=seed,
             num_refetch=num_refetch,
             frame_ids=frame_ids,

@@ -25,7 +25,12 @@ def restrict_logits(logits: Tensor, class_keep: Tensor) -> Tensor:
 
 
 def class_loss(
-    logits: Tensor, target_classes: Tensor, *, no_object_weight: float, norm: Tensor
+    logits: Tensor,
+    target_classes: Tensor,
+    *,
+    no_object_weight: float,
+    norm: Tensor,
+    left_out: Tensor | None = None,
 ) -> Tensor:
     """Sum the weighted cross-entropy of each stage and divide by the norm.
 
@@ -33,7 +38,9 @@ def class_loss(
         logits: ``(S, B, Q, K + 1)``, restricted to the label spaces.
         target_classes: ``(S, B, Q)`` int64, ``K`` = no object.
         no_object_weight: weight of unmatched queries (0.1 in Mask2Former).
-        norm: scalar, the sum of the weights of one stage (averaged over processes).
+        norm: scalar or ``(S,)``, the sum of the weights of a stage (averaged over
+            processes).
+        left_out: ``(S, B, Q)`` bool, queries that pay nothing; None = none.
 
     Returns:
         ``(S,)``.
@@ -43,4 +50,6 @@ def class_loss(
         logits.flatten(0, 2), target_classes.flatten(), reduction="none"
     ).view_as(target_classes)
     weight = torch.where(target_classes == num_classes, no_object_weight, 1.0)
+    if left_out is not None:
+        weight = weight.masked_fill(left_out, 0)
     return (loss * weight).sum((1, 2)) / norm

@@ -12,6 +12,7 @@ from tmt_vis.structures import ClipTargets
 from tmt_vis.typedefs import Losses
 
 from .class_loss import class_loss
+from .left_out import left_out_queries
 from .mask_losses import point_bce, point_dice
 from .stage_plan import Stage
 
@@ -132,12 +133,16 @@ class SetCriterion:
             class_norm: sum of the class weights, a scalar or ``(S,)``, on this
                 process; None counts each target once.
         """
-        num_masks, counted = self._normalisers(predictions, targets)
-        if class_norm is not None:
-            counted = class_norm.to(counted)
-            all_reduce(counted, op="mean")
-        classes = self._class_losses(
-            predictions, targets, class_assignment or assignment, counted
+        logits = predictions.class_logits
+        labels = target_classes(logits.shape, targets, class_assignment or assignment)
+        left_out = left_out_queries(predictions, targets, labels)
+        num_masks, norm = self._normalisers(logits, targets, left_out, class_norm)
+        classes = class_loss(
+            logits,
+            labels,
+            no_object_weight=self.no_object_weight,
+            norm=norm,
+            left_out=left_out,
         )
         if mask_stages is None:
             mask_stages = range(len(predictions.class_logits))
@@ -169,32 +174,27 @@ class SetCriterion:
         return named
 
     def _normalisers(
-        self, predictions: StagePredictions, targets: Sequence[ClipTargets]
+        self,
+        logits: Tensor,
+        targets: Sequence[ClipTargets],
+        left_out: Tensor | None,
+        class_norm: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        num_queries = predictions.class_logits.shape[2]
+        """Count masks, and the class weights of each stage, ``(S,)``."""
+        num_stages, _, num_queries = logits.shape[:3]
         matched = sum(min(len(target), num_queries) for target in targets)
         unmatched = len(targets) * num_queries - matched
-        norms = predictions.class_logits.new_tensor(
-            [
-                sum(len(target) for target in targets),
-                matched + self.no_object_weight * unmatched,
-            ]
+        weights = matched + self.no_object_weight * unmatched
+        # As long on every process, whatever its clips: processes add up.
+        norms = logits.new_tensor(
+            [sum(len(target) for target in targets), *[weights] * num_stages]
         )
+        if class_norm is not None:
+            norms[1:] = class_norm
+        if left_out is not None:
+            norms[1:] -= self.no_object_weight * left_out.sum((1, 2))
         all_reduce(norms, op="mean")
-        return norms[0].clamp(min=1), norms[1]
-
-    def _class_losses(
-        self,
-        predictions: StagePredictions,
-        targets: Sequence[ClipTargets],
-        assignment: Sequence[Tensor],
-        norm: Tensor,
-    ) -> Tensor:
-        logits = predictions.class_logits
-        classes = target_classes(logits.shape, targets, assignment)
-        return class_loss(
-            logits, classes, no_object_weight=self.no_object_weight, norm=norm
-        )
+        return norms[0].clamp(min=1), norms[1:]
 
     def _mask_losses(
         self,
@@ -250,17 +250,28 @@ class SetCriterion:
         with torch.no_grad():
             points = self.points.loss_points(logits, generator)
             truth = self._sample_targets(target.masks, points, num_stages)
+            known = self._known_points(target, points, truth, num_stages)
         sampled = sample_points(logits, points).squeeze(1)
         if rows == "tube":
             frames = len(features)
-            sampled, truth = (
-                x.unflatten(0, (-1, frames)).flatten(1) for x in (sampled, truth)
+            sampled, truth, known = (
+                x if x is None else x.unflatten(0, (-1, frames)).flatten(1)
+                for x in (sampled, truth, known)
             )
         shape = (num_stages, num_targets, -1)
         matched = (matches >= 0).unsqueeze(-1)
-        bce = (point_bce(sampled, truth).view(shape) * matched).sum((1, 2))
-        dice = (point_dice(sampled, truth).view(shape) * matched).sum((1, 2))
+        bce = (point_bce(sampled, truth, known).view(shape) * matched).sum((1, 2))
+        dice = (point_dice(sampled, truth, known).view(shape) * matched).sum((1, 2))
         return bce, dice
+
+    def _known_points(
+        self, target: ClipTargets, points: Tensor, truth: Tensor, num_stages: int
+    ) -> Tensor | None:
+        """Mark the points where a mask is known: outside of crowds, and on itself."""
+        if target.crowds is None:
+            return None
+        crowds = target.crowds.expand_as(target.masks)
+        return (self._sample_targets(crowds, points, num_stages) == 0) | (truth >= 0.5)
 
     @staticmethod
     def _sample_targets(masks: Tensor, points: Tensor, num_stages: int) -> Tensor:

@@ -18,7 +18,8 @@ class ClipDataSample(BaseDataElement):
     Metainfo: dataset, label_space, video_id, video_name, frame_ids, video_length,
     ori_shape (H, W), img_shape (h, w) before padding, clip_seed, num_refetch,
     known_slots (tuple of the slots that were annotated or verified to be absent; None =
-    all of the label space) and, after the preprocessor, batch_input_shape (Hp, Wp).
+    all of the label space), incomplete_slots (tuple of those of which objects were left
+    out) and, after the preprocessor, batch_input_shape (Hp, Wp).
     """
 
     @property

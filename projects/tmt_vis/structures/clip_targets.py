@@ -1,7 +1,7 @@
 """What one clip supervises."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,21 +18,31 @@ class ClipTargets:
         masks: ``(N, T, H, W)`` bool at the padded input size.
         seed: seed of the points drawn for this clip; None draws from torch's global
             generator.
+        crowds: ``(T, H, W)`` bool, True where objects were annotated as a region and
+            not one by one; None = nowhere.
+        incomplete: ``(K,)`` bool, True for categories of which objects were left out;
+            None = of none.
     """
 
     labels: Tensor
     masks: Tensor
     seed: int | None = None
+    crowds: Tensor | None = None
+    incomplete: Tensor | None = None
 
-    def part(self, objects: Tensor, frames: slice) -> "ClipTargets":
+    def part(self, objects: Tensor | None, frames: slice) -> "ClipTargets":
         """Return some of the objects in some of the frames.
 
         Args:
-            objects: ``(n,)`` int64, on the device of the masks.
+            objects: ``(n,)`` int64 or ``(N,)`` bool, on the device of the masks; None =
+                all.
             frames: of the clip.
         """
-        masks = self.masks[objects][:, frames]
-        return ClipTargets(self.labels[objects], masks, self.seed)
+        labels, masks = self.labels, self.masks
+        if objects is not None:
+            labels, masks = labels[objects], masks[objects]
+        crowds = None if self.crowds is None else self.crowds[frames]
+        return replace(self, labels=labels, masks=masks[:, frames], crowds=crowds)
 
     def __len__(self) -> int:
         return len(self.labels)

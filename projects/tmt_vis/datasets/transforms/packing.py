@@ -14,7 +14,7 @@ from ..errors import ClipStructureError
 
 _META_KEYS = (
     *("dataset", "label_space", "video_id", "video_name", "frame_ids", "video_length"),
-    *("ori_shape", "clip_seed", "num_refetch", "known_slots"),
+    *("ori_shape", "clip_seed", "num_refetch", "known_slots", "incomplete_slots"),
 )
 _GT_KEYS = (*("gt_masks", "gt_bboxes_labels", "gt_instances_ids", "gt_ignore_flags"),)
 

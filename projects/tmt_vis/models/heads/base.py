@@ -157,10 +157,19 @@ class VideoHead(BaseModule, metaclass=ABCMeta):
 
     def clip_targets(self, sample: ClipDataSample) -> ClipTargets:
         """Translate the slots of a sample's ground truth into ``union_id``."""
-        truth = sample.gt_instances
+        truth, crowds = sample.gt_instances, sample.get("ignored_instances")
         union_ids = self.vocabulary.slots_to_union(sample.label_space)
-        seed = sample.get("clip_seed")
-        return ClipTargets(union_ids[truth.labels], truth.masks, seed)
+        incomplete = None
+        if slots := sample.get("incomplete_slots"):
+            incomplete = torch.zeros_like(self.vocabulary.has_text)
+            incomplete[union_ids[list(slots)]] = True
+        return ClipTargets(
+            union_ids[truth.labels],
+            truth.masks,
+            sample.get("clip_seed"),
+            crowds.masks.any(0) if crowds is not None and len(crowds) else None,
+            incomplete,
+        )
 
     def slot_probs(
         self,

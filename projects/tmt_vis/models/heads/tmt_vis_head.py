@@ -311,9 +311,7 @@ class TMTVISHead(VideoHead):
             return [target]
         present = target.masks.flatten(2).any(-1)  # (N, T)
         return [
-            ClipTargets(
-                target.labels[seen], target.masks[seen, frame].unsqueeze(1), target.seed
-            )
+            target.part(seen, slice(frame, frame + 1))
             for frame, seen in enumerate(present.unbind(1))
         ]
 
