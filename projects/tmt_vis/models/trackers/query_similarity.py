@@ -48,7 +48,13 @@ class QuerySimilarityTracker:
         Returns:
             ``(T, Q)`` int64: ``[t, j]`` is the query of frame t on track j.
         """
-        unit = F.normalize(queries.float(), dim=-1)
+        # Autocast would compare the queries of a bfloat16 prediction in bfloat16.
+        with torch.autocast(queries.device.type, enabled=False):
+            return self._sorted(queries.float(), reference)
+
+    @staticmethod
+    def _sorted(queries: Tensor, reference: TrackReference | None) -> Tensor:
+        unit = F.normalize(queries, dim=-1)
         costs = (1 - unit[:-1] @ unit[1:].mT).cpu().numpy()  # (T - 1, Q, Q)
         order = [np.arange(queries.shape[1])]
         for cost in costs:
