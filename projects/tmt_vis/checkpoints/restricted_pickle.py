@@ -112,7 +112,7 @@ _GLOBALS: dict[str, Callable[..., Any]] = NUMPY_GLOBALS | {
 
 
 # The one in Python: that in C makes its memo as large as the largest index that the
-# file names, so that ten bytes take 64 GB. A file of 600 arrays takes milliseconds.
+# file names, so that a few bytes can ask for gigabytes.
 class RestrictedUnpickler(pickle._Unpickler):
     """An unpickler that refuses every name that is not listed above."""
 

@@ -1,8 +1,9 @@
 """Checkpoints that version 0.4.2 wrote load, go on training, and predict as they did.
 
-The two files in ``tests/fixtures/version_0_4/checkpoints`` come from 0.4.2 itself: two steps of
-SGD on the sprites of ``tiny_run`` with the models below. ``expected.json`` holds what
-0.4.2 predicted from them and which clips it trained on next. They are never renewed.
+The two files in ``tests/fixtures/version_0_4/checkpoints`` come from 0.4.2 itself: two
+steps of SGD on the sprites of ``tiny_run`` with the models below. ``expected.json``
+holds what 0.4.2 predicted from them and which clips it trained on next. They are never
+renewed.
 """
 
 import gzip
@@ -20,7 +21,9 @@ from mmengine.hooks import Hook
 
 from tmt_vis.engine.launch import build_runner
 
-FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "version_0_4" / "checkpoints"
+FIXTURES = (
+    Path(__file__).resolve().parents[2] / "fixtures" / "version_0_4" / "checkpoints"
+)
 EXPECTED = json.loads((FIXTURES / "expected.json").read_text())
 HEADS = dict(
     tmt_vis={},
