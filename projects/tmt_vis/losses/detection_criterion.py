@@ -1,0 +1,180 @@
+"""Class, box and mask losses of queries that objects share (Deformable DETR, IDOL)."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .detection_losses import box_losses, focal_loss, mask_focal_loss
+from .mask_losses import point_dice
+
+# Masks are compared at stride 4: the pixels in the middle of the cells.
+_STRIDE, _OFFSET = 4, 2
+
+
+class DetectionTargets(NamedTuple):
+    """The objects of one frame.
+
+    Args:
+        labels: ``(N,)`` int64.
+        boxes: ``(N, 4)`` centre and size, relative to the frame without padding.
+        masks: ``(N, H, W)`` bool at the padded input size.
+    """
+
+    labels: Tensor
+    boxes: Tensor
+    masks: Tensor
+
+
+class MatchedPairs(NamedTuple):
+    """The queries that belong to an object, of all stages of all frames.
+
+    Args:
+        stage: ``(n,)`` int64.
+        frame: ``(n,)`` ascending.
+        query: ``(n,)``.
+        object: ``(n,)`` position among the objects of all frames.
+        counts: ``(S,)`` float32 pairs of each stage.
+        per_frame: pairs of each frame, on the host.
+    """
+
+    stage: Tensor
+    frame: Tensor
+    query: Tensor
+    object: Tensor
+    counts: Tensor
+    per_frame: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        objects: Sequence[NDArray[np.int64]],
+        num_objects: Sequence[int],
+        device: torch.device,
+    ) -> "MatchedPairs":
+        """List the pairs of matchings that are on the host.
+
+        Args:
+            objects: per frame ``(S, Q)``, the object of each query, -1 = none.
+            num_objects: of each frame.
+            device: of the lists; nothing waits for it.
+        """
+        rows, before = [], 0
+        for frame, (table, count) in enumerate(zip(objects, num_objects, strict=True)):
+            stage, query = np.nonzero(table >= 0)
+            index = table[stage, query] + before
+            rows.append(np.stack([stage, np.full_like(stage, frame), query, index]))
+            before += count
+        table = np.concatenate(rows, axis=1)
+        counts = np.bincount(table[0], minlength=len(objects[0]))
+        moved = torch.from_numpy(table).to(device, non_blocking=True)
+        counts = torch.from_numpy(counts).float().to(device, non_blocking=True)
+        return cls(*moved, counts, tuple(row.shape[1] for row in rows))
+
+    def split(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Split ``(n, ...)`` by frame."""
+        return values.split(self.per_frame)
+
+
+class DetectionCriterion:
+    """Weigh and name the losses of every stage.
+
+    All are sums over the matched queries, divided by their number in the stage
+    (averaged over processes, at least 1); the class loss is a sum over all queries.
+
+    Args:
+        loss_weights: of ``cls``, ``bbox``, ``giou``, ``mask``, ``dice`` and ``taxo``.
+
+    Raises:
+        ValueError: on another name.
+    """
+
+    defaults = dict(cls=2.0, bbox=5.0, giou=2.0, mask=2.0, dice=5.0, taxo=0.5)
+
+    def __init__(self, loss_weights: Mapping[str, float] | None = None) -> None:
+        unknown = sorted(set(loss_weights or ()) - set(self.defaults))
+        if unknown:
+            raise ValueError(
+                f"loss_weights must be among {sorted(self.defaults)}, got {unknown}"
+            )
+        self.weights = self.defaults | dict(loss_weights or {})
+
+    def __call__(
+        self,
+        class_logits: Tensor,
+        boxes: Tensor,
+        masks: Tensor,
+        targets: Sequence[DetectionTargets],
+        pairs: MatchedPairs,
+    ) -> dict[str, Tensor]:
+        """Compute the losses.
+
+        Args:
+            class_logits: ``(S, B, Q, K)``, restricted to the label spaces.
+            boxes: ``(S, B, Q, 4)``.
+            masks: ``(n, H/4, W/4)`` logits of the pairs.
+            targets: of each frame.
+            pairs: matched queries.
+
+        Returns:
+            Weighted losses, mmdet's names: the last stage has no prefix, the one after
+            layer i the prefix ``d{i + 1}.``.
+        """
+        norms = self.norms(pairs)
+        labels = torch.cat([target.labels for target in targets])
+        found = dict(cls=self.class_loss(class_logits, labels, pairs) / norms)
+        found |= self._pair_losses(boxes, masks, targets, pairs, norms)
+        losses = {}
+        for name, values in found.items():
+            weighted = (self.weights[name] * values).unbind()
+            for stage, value in enumerate(weighted):
+                prefix = "" if stage == len(weighted) - 1 else f"d{stage + 1}."
+                losses[f"{prefix}loss_{name}"] = value
+        return losses
+
+    def norms(self, pairs: MatchedPairs) -> Tensor:
+        """Return what the sums of each stage are divided by, ``(S,)``."""
+        counts = pairs.counts.clone()
+        all_reduce(counts, op="mean")
+        return counts.clamp(min=1)
+
+    def class_loss(self, logits: Tensor, labels: Tensor, pairs: MatchedPairs) -> Tensor:
+        """Sum the focal loss of each stage.
+
+        Args:
+            logits: ``(S, B, Q, K)``.
+            labels: of the objects of all frames.
+            pairs: matched queries of the S stages.
+
+        Returns:
+            ``(S,)``.
+        """
+        truth = torch.zeros_like(logits)
+        truth[pairs.stage, pairs.frame, pairs.query, labels[pairs.object]] = 1
+        return focal_loss(logits, truth).flatten(1).sum(1)
+
+    def _pair_losses(
+        self,
+        boxes: Tensor,
+        masks: Tensor,
+        targets: Sequence[DetectionTargets],
+        pairs: MatchedPairs,
+        norms: Tensor,
+    ) -> dict[str, Tensor]:
+        true_boxes = torch.cat([target.boxes for target in targets])[pairs.object]
+        bbox, giou = box_losses(
+            boxes[pairs.stage, pairs.frame, pairs.query], true_boxes
+        )
+        cells = slice(_OFFSET, None, _STRIDE)
+        true_masks = torch.cat([target.masks[:, cells, cells] for target in targets])
+        true_masks = true_masks[pairs.object].flatten(1).to(masks.dtype)
+        mask = mask_focal_loss(masks.flatten(1), true_masks)
+        dice = point_dice(masks.flatten(1), true_masks)
+        rows = torch.stack([bbox, giou, mask, dice])  # (4, n)
+        sums = rows.new_zeros(len(rows), len(norms)).index_add(1, pairs.stage, rows)
+        names = ("bbox", "giou", "mask", "dice")
+        return dict(zip(names, sums / norms, strict=True))
