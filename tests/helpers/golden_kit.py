@@ -6,6 +6,7 @@ model computed from weights and inputs that everybody can make again.
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Sequence
 from functools import cache
@@ -21,6 +22,7 @@ LABELS = (7, 23)
 _MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 _STD = np.array([58.395, 57.12, 57.375], np.float32)
 _TABLES = ("query_feat", "query_embed", "level_embed", "fq_pos", "tgt_embed")
+_SIGMOID_BIAS = re.compile(r"class_embed\.\d+\.bias$")
 _GAINS = {
     "in_proj_weight": 2.0,
     "out_proj.weight": 0.1,
@@ -82,6 +84,8 @@ def scaled(key: str, x: np.ndarray) -> np.ndarray:
         return f32(0.01) * x
     if key.endswith("sampling_offsets.bias"):
         return x
+    if _SIGMOID_BIAS.search(key):  # most queries stay below the scores of a tracker
+        return f32(-6.5) + f32(0.1) * x
     if key.removesuffix(".weight").endswith(_TABLES) and x.ndim == 2:
         return x
     if key.endswith("weight") and x.ndim == 1:  # of a norm

@@ -1,6 +1,6 @@
 """One-to-many matching of boxes and objects with a dynamic number of queries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +26,6 @@ class FrameBoxes(NamedTuple):
         boxes: ``(S, Q, 4)`` centre and size, relative to the frame.
         labels: ``(N,)`` int64 of the objects.
         object_boxes: ``(N, 4)`` centre and size.
-        present: ``(N,)`` bool, False for objects that are not to be found in the
-            frame, which get no query.
         candidates: numbers of queries whose overlaps decide how many an object gets;
             each makes a matching of its own.
     """
@@ -36,7 +34,6 @@ class FrameBoxes(NamedTuple):
     boxes: Tensor
     labels: Tensor
     object_boxes: Tensor
-    present: Tensor
     candidates: tuple[int, ...] = (10,)
 
 
@@ -108,15 +105,16 @@ class QuerySimOTAAssigner:
         """
         with torch.autocast(frames[0].boxes.device.type, enabled=False):
             tables = [self.costs(frame) for frame in frames]  # (2, S, Q, N) each
+        flat = torch.cat([table.flatten() for table in tables]).cpu().numpy()
+        parts = np.split(flat, np.cumsum([table.numel() for table in tables])[:-1])
         matches = []
-        for frame, (table, present) in zip(
-            frames, _on_host(tables, frames), strict=True
-        ):
-            costs, overlaps = table[..., present]
+        for frame, table, part in zip(frames, tables, parts, strict=True):
+            costs, overlaps = part.reshape(table.shape)
             costs = np.where(np.isfinite(costs), costs, _HUGE_COST)
             overlaps = np.nan_to_num(overlaps).clip(0, 1)
-            found = (_match_stages(costs, overlaps, n) for n in frame.candidates)
-            matches.append([_among_all(match, present) for match in found])
+            matches.append(
+                [_match_stages(costs, overlaps, count) for count in frame.candidates]
+            )
         return matches
 
     def costs(self, frame: FrameBoxes) -> Tensor:
@@ -140,25 +138,6 @@ class QuerySimOTAAssigner:
         inside = (centers > corners[:, :2]) & (centers < corners[:, 2:])
         near = (centers - object_boxes[:, :2]).abs() < self.center_radius
         return inside.all(-1), near.all(-1)
-
-
-def _on_host(
-    tables: Sequence[Tensor], frames: Sequence[FrameBoxes]
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """Yield table and presence of every frame; all of them are copied at once."""
-    parts = [x for t, f in zip(tables, frames, strict=True) for x in (t, f.present)]
-    flat = torch.cat([part.flatten().float() for part in parts]).cpu().numpy()
-    pieces = np.split(flat, np.cumsum([part.numel() for part in parts])[:-1])
-    for table, values, present in zip(tables, pieces[::2], pieces[1::2], strict=True):
-        yield values.reshape(table.shape), present > 0
-
-
-def _among_all(matches: QueryMatches, present: NDArray[np.bool_]) -> QueryMatches:
-    """Number the objects as they were before the absent ones were left out."""
-    numbers = np.append(np.flatnonzero(present), -1)  # -1 stays -1
-    best = np.full((len(matches.best), len(present)), -1)
-    best[:, present] = matches.best
-    return QueryMatches(numbers[matches.objects], best)
 
 
 def _match_stages(

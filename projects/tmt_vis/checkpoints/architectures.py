@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from . import idol_keys
 from .backbone_keys import detectron2_backbone, detectron2_transforms
 from .errors import KeyMapError, UnknownArchitectureError
 from .head_keys import detectron2_head, mmdet_head
@@ -24,6 +25,8 @@ class Layout:
         modernise: Translates names of older versions of the same code.
         key_map: Names a file whose keys are modern.
         ignored: Patterns of whole keys that carry no weights of the model.
+        classifier: Pattern of our names of the classifiers, without weight and bias.
+        no_object: Whether the last row of a classifier is "no object".
     """
 
     title: str
@@ -31,6 +34,8 @@ class Layout:
     modernise: Callable[[str], str]
     key_map: Callable[[Weights], KeyMap]
     ignored: tuple[str, ...]
+    classifier: str = r"head\.query_decoder\.cls_embed"
+    no_object: bool = True
 
 
 def _modern_detectron2(key: str) -> str:
@@ -92,12 +97,25 @@ DETECTRON2 = Layout(
         r".*\.num_batches_tracked",
     ),
 )
+IDOL = Layout(
+    title="IDOL",
+    marker=idol_keys.MARKER,
+    modernise=idol_keys.modern,
+    key_map=lambda weights: KeyMap(
+        detectron2_backbone(weights) | idol_keys.idol_head(weights),
+        detectron2_transforms(weights),
+    ),
+    ignored=idol_keys.IGNORED,
+    classifier=r"head\.query_decoder\.cls_branches\.\d+",
+    no_object=False,
+)
 # Mask2Former for images, for videos and MinVIS have the same weights under the same
 # names. What differs is how frames are put together, which no file says.
 LAYOUTS: dict[str, Layout] = {
     "mask2former": DETECTRON2,
     "mask2former-vis": DETECTRON2,
     "minvis": DETECTRON2,
+    "idol": IDOL,
     "mmdet-mask2former": _mmdet_layout("Mask2Former", "panoptic_head."),
     "mmdet-mask2former-vis": _mmdet_layout("Mask2FormerVideo", "track_head."),
 }
@@ -109,10 +127,16 @@ _EXTENDED = (
     (r"vita_module\.", "VITA"),
     (r"(tracker|refiner)\.transformer_", "DVIS"),
 )
+_DETR = "Deformable DETR, which has no masks and no embeddings"
 # Everything else that people have on their disks.
 _OTHERS = (
+    (r"controller_(inc|refine)\.", "Video Mask Transfiner"),
     (r"detr\..*\.time_attention_weights\.", "SeqFormer"),
-    (r"detr\.reid_embed_head\.", "IDOL"),
+    (
+        r"(detr\.)*transformer\.decoder\.layers\.0\.cross_attn\.sampling_offsets\.",
+        _DETR,
+    ),
+    (r"decoder\.layers\.0\.cross_attn\.sampling_offsets\.", _DETR),
     (r"sem_seg_head\.predictor\.transformer\.", "MaskFormer, the first one"),
     (r"decode_head\.transformer_decoder\.", "mmsegmentation's Mask2Former"),
     (r"roi_heads?\.", "a detector with RoI heads, e.g. Mask R-CNN"),

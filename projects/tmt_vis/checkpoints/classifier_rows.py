@@ -16,6 +16,7 @@ from .errors import ClassifierRowsError
 # in detectron2 as in mmdet. No video label space has stuff.
 _COCO_PANOPTIC = 133
 _COCO_THINGS = 80
+_RARE = -math.log(99)  # the logit of 1 %
 
 
 @dataclass(frozen=True)
@@ -118,34 +119,45 @@ def _slot(space: LabelSpace, name: str) -> int:
 
 
 def remap_rows(
-    weight: Tensor, bias: Tensor, source: RowMeanings, target: Taxonomy
+    weight: Tensor,
+    bias: Tensor,
+    source: RowMeanings,
+    target: Taxonomy,
+    *,
+    no_object: bool = True,
 ) -> tuple[Tensor, Tensor, RowReport]:
     """Give every category of a joint taxonomy its row.
 
     A category of the source and one of the target are the same if their label spaces
     link them as ``same`` (sedan and car, for example). A category that the source does
     not have gets what a new classifier would have, U(-1/sqrt(C), 1/sqrt(C)), always the
-    same numbers.
+    same numbers; without "no object" its bias is that of a probability of 1 %.
 
     Args:
         weight: (R + 1, C); the last row is "no object".
         bias: (R + 1,).
         source: What the first R rows mean.
         target: The joint taxonomy with K categories.
+        no_object: False for classifiers with one sigmoid per category, which have no
+            last row of that kind, before and after.
 
     Returns:
         Weight (K + 1, C), bias (K + 1,), and what was done.
     """
     rows = _source_rows(source, target)
+    rows = np.append(rows, len(weight) - 1) if no_object else rows
     bound = 1 / math.sqrt(weight.shape[1])
     generator = torch.Generator().manual_seed(0)
-    fresh = torch.empty(len(rows) + 1, weight.shape[1] + 1)
+    fresh = torch.empty(len(rows), weight.shape[1] + 1)
     fresh.uniform_(-bound, bound, generator=generator)
+    if not no_object:
+        fresh[:, -1] = _RARE
     new_weight, new_bias = fresh[:, :-1].to(weight), fresh[:, -1].to(bias)
-    known = torch.from_numpy(np.append(rows >= 0, True))
-    taken = torch.from_numpy(np.append(rows, len(weight) - 1))[known]
+    known = torch.from_numpy(rows >= 0)
+    taken = torch.from_numpy(rows)[known]
     new_weight[known], new_bias[known] = weight[taken], bias[taken]
-    return new_weight.contiguous(), new_bias.contiguous(), _report(rows, source, target)
+    report = _report(rows[: target.num_categories], source, target)
+    return new_weight.contiguous(), new_bias.contiguous(), report
 
 
 def _source_rows(source: RowMeanings, target: Taxonomy) -> np.ndarray:

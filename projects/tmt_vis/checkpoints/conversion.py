@@ -16,7 +16,6 @@ from .architectures import LAYOUTS, Layout, find_layout, modernised
 from .classifier_rows import RowMeanings, RowReport, find_meanings, remap_rows
 from .reading import SourceCheckpoint
 
-_CLASSIFIER = "head.query_decoder.cls_embed"
 # Where the head keeps its joint taxonomy, so that a checkpoint knows its categories.
 _TAXONOMY = "head.vocabulary.taxonomy_json"
 # Categories of the published models: COCO instance and panoptic; OVIS, YouTube-VIS.
@@ -76,7 +75,8 @@ def convert(
     state = layout.key_map(used).apply(used)
     if label_spaces is None and source_labels is not None:
         label_spaces = [source_labels]
-    num_rows = len(state[f"{_CLASSIFIER}.bias"]) - 1
+    classifiers = [k for k in state if re.fullmatch(rf"{layout.classifier}\.bias", k)]
+    num_rows = len(state[classifiers[0]]) - layout.no_object
     meta = _provenance(source, _names(layout, arch, num_rows))
     rows = None
     if label_spaces is not None:
@@ -84,24 +84,30 @@ def convert(
             num_rows, classes=source.classes, label_space=source_labels
         )
         taxonomy = Taxonomy.from_label_spaces(label_spaces)
-        state, rows = _remapped(state, meanings, taxonomy)
+        state, rows = _remapped(
+            state, classifiers, meanings, taxonomy, no_object=layout.no_object
+        )
         meta |= dict(label_spaces=list(taxonomy.label_spaces), classifier=asdict(rows))
     return Conversion(state, meta, ignored, rows)
 
 
 def _remapped(
-    state: Mapping[str, Tensor], meanings: RowMeanings, taxonomy: Taxonomy
+    state: Mapping[str, Tensor],
+    biases: Sequence[str],
+    meanings: RowMeanings,
+    taxonomy: Taxonomy,
+    *,
+    no_object: bool,
 ) -> tuple[dict[str, Tensor], RowReport]:
-    weight, bias, rows = remap_rows(
-        state[f"{_CLASSIFIER}.weight"], state[f"{_CLASSIFIER}.bias"], meanings, taxonomy
-    )
+    remapped = dict(state)
+    for name in biases:
+        weight = f"{name.removesuffix('bias')}weight"
+        remapped[weight], remapped[name], rows = remap_rows(
+            state[weight], state[name], meanings, taxonomy, no_object=no_object
+        )
     described = json.dumps(taxonomy.to_dict(), sort_keys=True).encode()
-    return {
-        **state,
-        f"{_CLASSIFIER}.weight": weight,
-        f"{_CLASSIFIER}.bias": bias,
-        _TAXONOMY: torch.frombuffer(bytearray(described), dtype=torch.uint8),
-    }, rows
+    remapped[_TAXONOMY] = torch.frombuffer(bytearray(described), dtype=torch.uint8)
+    return remapped, rows
 
 
 def _names(layout: Layout, arch: str, num_rows: int) -> list[str]:

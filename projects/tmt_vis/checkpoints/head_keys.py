@@ -12,7 +12,7 @@ _LEVELS = 3
 _DECODER = "head.query_decoder."
 _FPN = (("adapter_1", "lateral_convs.0"), ("layer_1", "output_convs.0"))
 _ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
-_DEFORMABLE = (
+DEFORMABLE = (
     "sampling_offsets",
     "attention_weights",
     "value_proj",
@@ -34,10 +34,10 @@ def pixel_decoder_names(num_layers: int) -> Pairs:
     for layer in range(num_layers):
         theirs = f"transformer.encoder.layers.{layer}"
         ours = f"encoder.layers.{layer}"
-        for name in _DEFORMABLE:
+        for name in DEFORMABLE:
             attn = f"{theirs}.self_attn.{name}", f"{ours}.self_attn.{name}"
             yield from renamed(*attn, WEIGHT_AND_BIAS)
-        yield from _feed_forward(theirs, ours)
+        yield from feed_forward(theirs, ours)
         yield from renamed(f"{theirs}.norm1", f"{ours}.norms.0", WEIGHT_AND_BIAS)
         yield from renamed(f"{theirs}.norm2", f"{ours}.norms.1", WEIGHT_AND_BIAS)
     for theirs, ours in _FPN:
@@ -62,7 +62,7 @@ def decoder_names(num_layers: int, *, with_projections: bool = False) -> Pairs:
             f"{cross}.multihead_attn", f"{ours}.cross_attn.attn", _ATTENTION
         )
         yield from renamed(f"{own}.self_attn", f"{ours}.self_attn.attn", _ATTENTION)
-        yield from _feed_forward(ffn, ours)
+        yield from feed_forward(ffn, ours)
         for index, block in enumerate((cross, own, ffn)):
             norm = f"{block}.norm", f"{ours}.norms.{index}"
             yield from renamed(*norm, WEIGHT_AND_BIAS)
@@ -79,7 +79,8 @@ def decoder_names(num_layers: int, *, with_projections: bool = False) -> Pairs:
             yield from renamed(*proj, WEIGHT_AND_BIAS)
 
 
-def _feed_forward(theirs: str, ours: str) -> Pairs:
+def feed_forward(theirs: str, ours: str) -> Pairs:
+    """Pair the two linear layers of a transformer's FFN."""
     yield from renamed(f"{theirs}.linear1", f"{ours}.ffn.layers.0.0", WEIGHT_AND_BIAS)
     yield from renamed(f"{theirs}.linear2", f"{ours}.ffn.layers.1", WEIGHT_AND_BIAS)
 

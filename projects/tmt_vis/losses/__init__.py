@@ -1,6 +1,7 @@
 """Loss functions and the criterion that names and weights them."""
 
 from .class_loss import class_loss, restrict_logits
+from .detection_criterion import DetectionCriterion, DetectionTargets, MatchedPairs
 from .detection_losses import box_losses, focal_loss, mask_focal_loss
 from .embedding_losses import (
     ObjectEmbeddings,
@@ -9,6 +10,7 @@ from .embedding_losses import (
     similarity_loss,
 )
 from .mask_losses import point_bce, point_dice
+from .pair_contrast import PairContrast, PairMatches
 from .set_criterion import (
     SetCriterion,
     StageLosses,
@@ -19,6 +21,11 @@ from .stage_plan import Stage, StageKind, TaxonomyLossPlan, plan_stages
 from .taxonomy_loss import compilation_loss
 
 __all__ = [
+    "DetectionCriterion",
+    "DetectionTargets",
+    "MatchedPairs",
+    "PairContrast",
+    "PairMatches",
     "ObjectEmbeddings",
     "SetCriterion",
     "Stage",

@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def restrict_logits(logits: Tensor, class_keep: Tensor) -> Tensor:
+def restrict_logits(
+    logits: Tensor, class_keep: Tensor, *, no_object: bool = True
+) -> Tensor:
     """Remove the categories that a sample's label space does not annotate.
 
     A removed category has probability exactly 0 and gradient exactly 0, so a sample
@@ -13,14 +15,16 @@ def restrict_logits(logits: Tensor, class_keep: Tensor) -> Tensor:
     is always kept.
 
     Args:
-        logits: ``(..., B, Q, K + 1)``.
+        logits: ``(..., B, Q, K + 1)``, or ``(..., B, Q, K)``.
         class_keep: ``(B, K)`` bool, True = in the label space of the sample.
+        no_object: whether the last column is "no object"; it is not where every
+            category has a sigmoid of its own.
 
     Returns:
         float32 logits of the same shape.
     """
     logits = logits.float()
-    blocked = F.pad(~class_keep, (0, 1), value=False).unsqueeze(-2)
+    blocked = F.pad(~class_keep, (0, int(no_object)), value=False).unsqueeze(-2)
     return logits.masked_fill(blocked, torch.finfo(logits.dtype).min)
 
 

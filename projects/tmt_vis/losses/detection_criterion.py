@@ -136,6 +136,19 @@ class DetectionCriterion:
                 losses[f"{prefix}loss_{name}"] = value
         return losses
 
+    def taxonomy_loss(
+        self, logits: Tensor, labels: Tensor, pairs: MatchedPairs
+    ) -> dict[str, Tensor]:
+        """Compute the class loss of injected queries at the pairs of the first stage.
+
+        Args:
+            logits: ``(1, B, Q, K)``, restricted to the label spaces.
+            labels: of the objects of all frames.
+            pairs: matched queries.
+        """
+        loss = self.class_loss(logits, labels, pairs)[0] / self.norms(pairs)[0]
+        return {"d0.loss_taxo": self.weights["taxo"] * loss}
+
     def norms(self, pairs: MatchedPairs) -> Tensor:
         """Return what the sums of each stage are divided by, ``(S,)``."""
         counts = pairs.counts.clone()
@@ -146,15 +159,17 @@ class DetectionCriterion:
         """Sum the focal loss of each stage.
 
         Args:
-            logits: ``(S, B, Q, K)``.
+            logits: ``(S, B, Q, K)`` of all stages, or of the first ones.
             labels: of the objects of all frames.
-            pairs: matched queries of the S stages.
+            pairs: matched queries.
 
         Returns:
             ``(S,)``.
         """
-        truth = torch.zeros_like(logits)
+        stages = len(logits)
+        truth = logits.new_zeros(len(pairs.counts), *logits.shape[1:])
         truth[pairs.stage, pairs.frame, pairs.query, labels[pairs.object]] = 1
+        truth = truth[:stages]
         return focal_loss(logits, truth).flatten(1).sum(1)
 
     def _pair_losses(

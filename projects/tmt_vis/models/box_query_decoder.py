@@ -35,6 +35,11 @@ class BoxQueries(NamedTuple):
     states: Tensor
     references: tuple[Tensor, ...]
 
+    def frames(self, frames: slice) -> "BoxQueries":
+        """Return the queries of some of the frames."""
+        references = tuple(points[frames] for points in self.references)
+        return BoxQueries(self.entering[frames], self.states[:, frames], references)
+
 
 class BoxQueryDecoder(nn.Module):
     """Deformable DETR with box refinement, dynamic masks and embeddings.
@@ -65,8 +70,8 @@ class BoxQueryDecoder(nn.Module):
         self.channels = channels
         self.encoder = DeformableEncoder(channels=channels, **(encoder or {}))
         self.decoder = DeformableDecoder(channels=channels, **(decoder or {}))
-        self.query_embed = nn.Embedding(num_queries, channels)
-        self.query_feat = nn.Embedding(num_queries, channels)
+        # Positions, then contents, as in Deformable DETR's files.
+        self.query_embed = nn.Embedding(num_queries, 2 * channels)
         self.reference_points = nn.Linear(channels, 2)
         nn.init.xavier_uniform_(self.reference_points.weight)
         nn.init.zeros_(self.reference_points.bias)
@@ -109,8 +114,8 @@ class BoxQueryDecoder(nn.Module):
             inject: changes queries and positions in front of the first layer.
         """
         count = len(memory)
-        queries = self.query_feat.weight.expand(count, -1, -1)
-        pos = self.query_embed.weight.expand(count, -1, -1)
+        table = self.query_embed.weight.expand(count, -1, -1)
+        pos, queries = table.split(self.channels, dim=-1)
         references = self.reference_points(pos).sigmoid()
         if inject is not None:
             queries, pos = inject(queries, pos)

@@ -31,12 +31,14 @@ class DeformableMemory:
 
     Args:
         tokens: ``(B, N, C)`` of all levels, large to small.
+        pos: ``(B, N, C)`` their sine encoding, with the level embedding added.
         padding: ``(B, N)`` bool, True = padding; None where no frame has any.
         sizes: ``(h, w)`` of the L levels.
         valid: ``(B, L, 2)`` share of width and height that is no padding.
     """
 
     tokens: Tensor
+    pos: Tensor
     padding: Tensor | None
     sizes: tuple[Size, ...]
     valid: Tensor
@@ -46,19 +48,22 @@ class DeformableMemory:
 
     def __getitem__(self, frames: slice) -> "DeformableMemory":
         """Return some of the frames."""
-        padding = None if self.padding is None else self.padding[frames]
         return DeformableMemory(
-            self.tokens[frames], padding, self.sizes, self.valid[frames]
+            self.tokens[frames],
+            self.pos[frames],
+            None if self.padding is None else self.padding[frames],
+            self.sizes,
+            self.valid[frames],
         )
 
     def maps(self) -> list[Tensor]:
         """Return the levels as maps, ``(B, C, h, w)`` each."""
-        lengths = [height * width for height, width in self.sizes]
-        parts = self.tokens.transpose(1, 2).split(lengths, dim=2)
-        return [
-            part.unflatten(2, size)
-            for part, size in zip(parts, self.sizes, strict=True)
-        ]
+        pairs = zip(self.by_level(self.tokens), self.sizes, strict=True)
+        return [part.transpose(1, 2).unflatten(2, size) for part, size in pairs]
+
+    def by_level(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        """Split ``(B, N, ...)`` by level."""
+        return tokens.split([height * width for height, width in self.sizes], dim=1)
 
 
 class DeformableEncoder(BaseModule):
@@ -135,7 +140,7 @@ class DeformableEncoder(BaseModule):
             )
             tokens = layer.norms[0](tokens + layer.self_attn.dropout(attended))
             tokens = layer.norms[1](layer.ffn(tokens))
-        return DeformableMemory(tokens, padding, sizes, valid)
+        return DeformableMemory(tokens, pos, padding, sizes, valid)
 
 
 class DeformableDecoder(BaseModule):

@@ -55,6 +55,29 @@ class PixelFeatures(NamedTuple):
         return self.with_tensors(x[frames] for x in self.tensors())
 
 
+class FrameLevels(NamedTuple):
+    """What a head without mask features at stride 4 keeps of ``F`` frames.
+
+    Args:
+        levels: ``(F, C, h, w)``, large to small.
+    """
+
+    levels: tuple[Tensor, ...]
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames ``F``."""
+        return len(self.levels[0])
+
+    def tensors(self) -> list[Tensor]:
+        """List the tensors, see :meth:`with_tensors`."""
+        return list(self.levels)
+
+    def with_tensors(self, tensors: Iterable[Tensor]) -> "FrameLevels":
+        """Build features like these of other tensors, in the order of the list."""
+        return FrameLevels(tuple(tensors))
+
+
 @dataclass(frozen=True)
 class FeatureLevel:
     """The tokens of one feature level, all frames of the clip side by side.
@@ -62,8 +85,8 @@ class FeatureLevel:
     Args:
         tokens: ``(B, T*h*w, C)``; for the decoder projected, with the level embedding
             added.
-        pos: ``(1, T*h*w, C)`` sine encoding over (time,) height and width; None where
-            keys carry no position.
+        pos: ``(1, T*h*w, C)`` sine encoding over (time,) height and width, or one per
+            clip; None where keys carry no position.
         size: ``(h, w)``.
     """
 

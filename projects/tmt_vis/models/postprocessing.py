@@ -41,10 +41,22 @@ class TrackDecoding:
         near_pooling: let a category take the best probability among itself and its
             ``near`` categories (A23). Only meaningful for zero-shot tests, where
             OVIS's "Vehical" could otherwise never be predicted.
+        min_score: (track, category) pairs have to be likelier than this.
+
+    Raises:
+        ValueError: if ``min_score`` is out of range.
     """
 
     max_per_video: int | Mapping[str, int] = 10
     near_pooling: bool = False
+    min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_score < 1:
+            raise ValueError(
+                f"test_cfg.min_score must be in [0, 1), got {self.min_score}; IDOL "
+                "uses 0.05, and 0 leaves it to max_per_video"
+            )
 
     def limit(self, label_space: str | None) -> int:
         """Return the number of tracks kept for a video of this label space.
@@ -139,6 +151,7 @@ def tubes_from_logits(
     *,
     num_frames: int,
     quality: bool = False,
+    nearest: bool = False,
 ) -> EncodedTubes:
     """Encode the masks of the kept tracks of one video, frame by frame.
 
@@ -149,18 +162,20 @@ def tubes_from_logits(
         sample: whose metainfo holds the sizes.
         num_frames: T.
         quality: also compute the mask quality.
+        nearest: how masks are resized, see :func:`output_masks`.
     """
-    sizes = dict(
+    options = dict(
         padded_size=sample.batch_input_shape,
         image_size=sample.img_shape,
         output_size=sample.ori_shape,
+        nearest=nearest,
     )
     pixels = math.prod(sample.ori_shape)
     switches: list[list[np.ndarray]] = []
     sums: Tensor | float = 0.0
     for number in range(num_frames):
         frame = logits(slice(number, number + 1)).squeeze(1)
-        masks, frame_sums = output_masks(frame, quality=quality, **sizes)
+        masks, frame_sums = output_masks(frame, quality=quality, **options)
         switches = switches or [[] for _ in masks]
         for mask, found in zip(_to_numpy(masks), switches, strict=True):
             found.append(mask_switches(mask, offset=number * pixels))
@@ -193,6 +208,8 @@ def encode_window(
     tracks: Tensor | None = None,
     taxonomy: InstanceData | None = None,
     quality: bool = False,
+    nearest: bool = False,
+    retracted: Sequence[int] = (),
 ) -> WindowPrediction:
     """Put together what a head says about the k objects it keeps of a window.
 
@@ -206,10 +223,16 @@ def encode_window(
             all windows; None leaves it to the linker which objects are the same.
         taxonomy: report of the compiled taxonomy.
         quality: multiply the probabilities by the mask quality (VITA, GenVIS).
+        nearest: how masks are resized, see :func:`output_masks`.
+        retracted: tracks of earlier windows that have turned out to be noise.
     """
     window = request.window
     tubes, qualities = tubes_from_logits(
-        logits, request.sample, num_frames=window.num_frames, quality=quality
+        logits,
+        request.sample,
+        num_frames=window.num_frames,
+        quality=quality,
+        nearest=nearest,
     )
     if quality:
         slot_probs = slot_probs * qualities.unsqueeze(1)
@@ -225,6 +248,7 @@ def encode_window(
         compiled=compiled,
         tracks=None if tracks is None else tuple(tracks.tolist()),
         queries=None if queries is None else tuple(queries.tolist()),
+        retracted=tuple(retracted),
         taxonomy=taxonomy,
     )
 
@@ -233,6 +257,7 @@ def video_tracks(
     objects: Sequence[LinkedObject],
     limit: int,
     *,
+    min_score: float = 0.0,
     queries: Sequence[int] | None = None,
 ) -> InstanceData:
     """Rank the (object, category) pairs of a video, as benchmarks do.
@@ -240,20 +265,33 @@ def video_tracks(
     Args:
         objects: of the video.
         limit: pairs kept at most.
+        min_score: pairs have to be likelier than this; 0 keeps those of probability 0
+            as well.
         queries: number of the query of each object; None numbers the objects.
 
     Returns:
-        ``scores`` (k,), ``labels`` (k,) slots, ``queries`` (k,), and ``tubes``, a list
-        of k :class:`TubeRLE` at the original size, best first.
+        ``scores`` (k,), ``labels`` (k,) slots, ``queries`` (k,), ``track_ids`` (k,),
+        the same for pairs of one object, and ``tubes``, a list of k :class:`TubeRLE`
+        at the original size, best first.
     """
     if not objects:
         nothing = torch.zeros(0, dtype=torch.int64)
         scores = nothing.float()
-        return InstanceData(scores=scores, labels=nothing, queries=nothing, tubes=[])
+        return InstanceData(
+            scores=scores,
+            labels=nothing,
+            queries=nothing,
+            track_ids=nothing,
+            tubes=[],
+        )
     probs = torch.from_numpy(np.stack([one.slot_probs for one in objects]))
     scores, slots, rows = rank_tracks(probs, limit)
+    if min_score > 0:
+        count = int((scores > min_score).sum())  # best first
+        scores, slots, rows = (part[:count] for part in (scores, slots, rows))
     numbers = rows if queries is None else torch.tensor(queries)[rows]
     tracks = InstanceData(scores=scores, labels=slots, queries=numbers)
+    tracks.track_ids = torch.tensor([one.identity for one in objects])[rows]
     tracks.tubes = [objects[row].tube for row in rows.tolist()]
     return tracks
 

@@ -1,7 +1,14 @@
 """Parameter-free numerics, each fast path beside its readable reference."""
 
 from .bounded_cache import BoundedCache
-from .boxes import box_gious, box_overlaps, paired_gious, to_centers, to_corners
+from .boxes import (
+    box_gious,
+    box_overlaps,
+    mask_boxes,
+    paired_gious,
+    to_centers,
+    to_corners,
+)
 from .deform_sampling import deform_attention, deform_attention_reference
 from .deform_sampling_triton import deform_attention_triton
 from .level_layout import LevelLayout
@@ -36,6 +43,7 @@ __all__ = [
     "deform_attention_triton",
     "keep_best",
     "keep_from_mask_logits",
+    "mask_boxes",
     "mask_logits",
     "mask_overlaps",
     "masked_attention",

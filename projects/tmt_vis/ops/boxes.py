@@ -17,6 +17,25 @@ def to_centers(boxes: Tensor) -> Tensor:
     return torch.cat([(low + high) / 2, high - low], -1)
 
 
+def mask_boxes(masks: Tensor) -> Tensor:
+    """Return the boxes around masks, without waiting for the device.
+
+    Args:
+        masks: ``(..., H, W)`` bool.
+
+    Returns:
+        ``(..., 4)`` int64 corners in pixels, x1 and y1 excluded; zeros without a pixel.
+    """
+    sides = []
+    for hits in (masks.any(-2), masks.any(-1)):  # along x, along y
+        length = hits.shape[-1]
+        first = hits.int().argmax(-1)
+        last = length - hits.flip(-1).int().argmax(-1)
+        sides.append((first, torch.where(hits.any(-1), last, 0)))
+    (x0, x1), (y0, y1) = sides
+    return torch.stack([x0, y0, x1, y1], -1)
+
+
 def box_overlaps(boxes: Tensor, others: Tensor | None = None) -> Tensor:
     """Compute the IoU of every pair of boxes; 0 where both are empty.
 

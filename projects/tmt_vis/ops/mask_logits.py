@@ -105,6 +105,7 @@ def output_masks(
     image_size: Size,
     output_size: Size,
     quality: bool = False,
+    nearest: bool = False,
     masks_per_chunk: int | None = None,
 ) -> OutputMasks:
     """Bring mask logits of one frame to the size of the output.
@@ -118,6 +119,8 @@ def output_masks(
         image_size: size of the network input without padding.
         output_size: size of the original frames.
         quality: sum the foreground probabilities as well.
+        nearest: threshold at the size of the network input, and take the nearest pixel
+            of that for every pixel of the output (IDOL).
         masks_per_chunk: masks that are resized at a time; None: as many as 134 MB of
             logits hold.
     """
@@ -127,7 +130,10 @@ def output_masks(
         part = _bilinear(part, padded_size)[..., : image_size[0], : image_size[1]]
         if quality:
             sums.append(_foreground_sums(part))
-        masks.append(_above_zero(_bilinear(part, output_size)))
+        if nearest:
+            masks.append(_nearest(_above_zero(part), output_size))
+        else:
+            masks.append(_above_zero(_bilinear(part, output_size)))
     return OutputMasks(
         torch.cat(masks).squeeze(1), torch.cat(sums) if quality else None
     )
@@ -156,3 +162,9 @@ def _bilinear(logits: Tensor, size: Size) -> Tensor:
     if logits.shape[-2:] == tuple(size):
         return logits
     return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+
+
+def _nearest(masks: Tensor, size: Size) -> Tensor:
+    if masks.shape[-2:] == tuple(size):
+        return masks
+    return F.interpolate(masks.to(torch.uint8), size=size, mode="nearest").bool()

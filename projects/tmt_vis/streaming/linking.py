@@ -56,10 +56,12 @@ class LinkedObject:
         slot_probs: (slots,) float32 class probabilities, aggregated over the windows
             the object was seen in.
         tube: Its masks over all frames.
+        identity: Its number among all objects of the video, from 0.
     """
 
     slot_probs: np.ndarray
     tube: TubeRLE
+    identity: int = 0
 
 
 class TrackLinker:
@@ -75,7 +77,7 @@ class TrackLinker:
     the masks of a frame always come from one window.
 
     A model that tracks from frame to frame says itself which object is which, and is
-    believed.
+    believed, also when it takes a track back.
 
     Args:
         options: Thresholds and memory.
@@ -100,6 +102,7 @@ class TrackLinker:
         self._last: WindowPrediction | None = None
         self._last_ids: list[int] = []
         self._by_track: dict[int, int] = {}
+        self._retracted: set[int] = set()
         self._owned_from = 0
         self._num_windows = 0
 
@@ -119,12 +122,16 @@ class TrackLinker:
             found = self._objects[identity]
             found.embedding = prediction.embeddings[row]
             found.last_seen = self._num_windows
+        for track in prediction.retracted:
+            self._retract(track)
         self._last, self._last_ids = prediction, identities
         self._num_windows += 1
         return identities
 
     def finish(self) -> list[LinkedObject]:
-        """Return all objects of the video, by identity; nothing can be added then.
+        """Return the objects of the video, by identity; nothing can be added then.
+
+        Objects whose track was retracted are left out.
 
         Raises:
             ValueError: If there was no window.
@@ -133,7 +140,11 @@ class TrackLinker:
             raise ValueError("there is no window to link, so there was no frame")
         num_frames = self._last.window.stop
         self._settle(num_frames)
-        return [one.linked(num_frames, self._aggregate) for one in self._objects]
+        return [
+            one.linked(num_frames, self._aggregate, identity)
+            for identity, one in enumerate(self._objects)
+            if identity not in self._retracted
+        ]
 
     def _identify(self, prediction: WindowPrediction) -> list[int]:
         if prediction.tracks is not None:
@@ -158,6 +169,13 @@ class TrackLinker:
             self._by_track[track] = len(self._objects)
             self._objects.append(_Object())
         return self._by_track[track]
+
+    def _retract(self, track: int) -> None:
+        """Forget a track; seen again, it is an object of its own."""
+        if track in self._by_track:
+            identity = self._by_track.pop(track)
+            self._objects[identity] = _Object()
+            self._retracted.add(identity)
 
     def _remembered(self) -> list[int]:
         oldest = self._num_windows - self.options.memory_windows
@@ -216,11 +234,11 @@ class _Object:
         self._weight += piece.num_frames
         self._pieces.append((start, piece))
 
-    def linked(self, num_frames: int, aggregate: str) -> LinkedObject:
+    def linked(self, num_frames: int, aggregate: str, identity: int) -> LinkedObject:
         mean = self._prob_sum / self._weight
         probs = self._prob_max if aggregate == "max" else mean
         probs = np.asarray(probs, dtype=np.float32)
-        return LinkedObject(probs, _fill(self._pieces, num_frames))
+        return LinkedObject(probs, _fill(self._pieces, num_frames), identity)
 
 
 def _pairs(

@@ -50,6 +50,8 @@ class WindowPrediction:
         tracks: Number of each object in the model's own tracking, the same in all
             windows; None for a model that tracks inside of a window only.
         queries: Number of the query of each object; None for a model without queries.
+        retracted: Tracks of which all that earlier windows said is void, because they
+            have turned out to be noise; they may be seen again.
         taxonomy: Report of the compiled taxonomy, see ``CompiledTaxonomy.report``; not
             stored.
     """
@@ -61,6 +63,7 @@ class WindowPrediction:
     compiled: tuple[tuple[int, float], ...] = ()
     tracks: tuple[int, ...] | None = None
     queries: tuple[int, ...] | None = None
+    retracted: tuple[int, ...] = ()
     taxonomy: InstanceData | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -78,6 +81,7 @@ class WindowPrediction:
             "compiled": [list(pair) for pair in self.compiled],
             "tracks": self.tracks,
             "queries": self.queries,
+            "retracted": list(self.retracted),
         }
 
     @classmethod
@@ -92,6 +96,7 @@ class WindowPrediction:
             compiled=tuple((union_id, score) for union_id, score in state["compiled"]),
             tracks=None if state["tracks"] is None else tuple(state["tracks"]),
             queries=None if state["queries"] is None else tuple(state["queries"]),
+            retracted=tuple(state["retracted"]),
         )
 
 
@@ -133,8 +138,10 @@ def _array_from_text(state: Mapping[str, Any]) -> np.ndarray:
 
 
 def _tensor_to_text(tensor: Tensor) -> dict[str, Any]:
-    flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-    data = base64.b64encode(flat.numpy().tobytes()).decode("ascii")
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    # Empty arrays of NumPy may have strides of which no other type can be made.
+    values = flat.view(torch.uint8).numpy().tobytes() if len(flat) else b""
+    data = base64.b64encode(values).decode("ascii")
     dtype = str(tensor.dtype).removeprefix("torch.")
     return {"dtype": dtype, "shape": list(tensor.shape), "data": data}
 

@@ -159,3 +159,15 @@ def test_source_labels_alone_are_also_the_target():
     result = convert(SourceCheckpoint(tiny()), source_labels="ytvis21")
     assert result.meta["label_spaces"] == ["ytvis21"]
     assert len(result.rows.copied) == 40
+
+
+def test_classifiers_of_sigmoids_have_no_row_without_a_category():
+    meanings = find_meanings(40, label_space="ytvis19")
+    taxonomy = Taxonomy.from_label_spaces(["ytvis19", "ovis"])
+    classifier = (part[:-1] for part in numbered(40))
+    weight, bias, report = remap_rows(*classifier, meanings, taxonomy, no_object=False)
+    assert len(weight) == len(bias) == taxonomy.num_categories
+    assert bias[:40].tolist() == list(range(40)) and (weight[7] == 7).all()
+    assert report.missing == taxonomy.names[40:]
+    rare = bias[40:].sigmoid()  # as in a new model
+    assert len(rare) and torch.allclose(rare, torch.full_like(rare, 0.01))

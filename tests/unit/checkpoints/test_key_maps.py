@@ -188,8 +188,18 @@ ALL_OF_MASK2FORMER_AND = {
     "DVIS": ["tracker.transformer_ffn_layers.0.norm.weight"],
 }
 NOTHING_BUT = {
-    "IDOL": ["detr.detr.query_embed.weight", "detr.reid_embed_head.layers.0.weight"],
     "SeqFormer": ["detr.detr.transformer.decoder.layers.0.time_attention_weights.bias"],
+    "Video Mask Transfiner": [
+        "detr.transformer.decoder.layers.0.time_attention_weights.weight",
+        "controller_inc.layers.0.weight",
+    ],
+    "Deformable DETR": [
+        "transformer.decoder.layers.0.cross_attn.sampling_offsets.weight"
+    ],
+    "Deformable DETR, which": [
+        "decoder.layers.0.cross_attn.sampling_offsets.weight",
+        "bbox_head.cls_branches.0.weight",
+    ],
     "Mask R-CNN": ["roi_heads.box_head.fc1.weight"],
     "without a Mask2Former head": ["layer4.0.conv1.weight", "fc.weight"],
     "a Swin": ["layers.0.blocks.0.attn.qkv.weight", "head.weight"],
@@ -298,3 +308,38 @@ def test_patch_merging_is_reordered_and_nothing_else():
             theirs = weights[f"backbone.layers.{stage}.downsample.{leaf}"]
             ours = state[f"backbone.stages.{stage}.downsample.{leaf}"]
             assert torch.equal(ours, merging_order(theirs))
+
+
+def test_idol_reads_its_boxes_under_one_name():
+    """The decoder holds the box branches as well, which may be missing."""
+    weights = shapes_of("idol_r50")
+    alias = r"detr.detr.transformer.decoder.bbox_embed."
+    aliases = [key for key in weights if key.startswith(alias)]
+    result = convert(SourceCheckpoint(weights), source_labels="ytvis21")
+    assert set(result.ignored) == set(aliases) and len(aliases) == 36
+    branch = result.state_dict["head.query_decoder.reg_branches.3.4.weight"]
+    assert branch.shape == (4, 256)
+    assert result.meta["source"]["architecture"] == "idol"
+    for key in aliases:
+        del weights[key]
+    again = convert(SourceCheckpoint(weights), arch="idol", source_labels="ytvis21")
+    assert again.state_dict.keys() == result.state_dict.keys()
+
+
+def test_idol_is_told_from_its_relatives():
+    attention = "transformer.decoder.layers.0.cross_attn.sampling_offsets.bias"
+    for weights, name in (
+        ({"detr.detr.x.time_attention_weights.weight": torch.zeros(1)}, "SeqFormer"),
+        ({attention: torch.zeros(1)}, "Deformable DETR"),
+        (shapes_of("m2fvis_r50"), "Mask2Former"),
+    ):
+        with pytest.raises(UnknownArchitectureError, match=name):
+            convert(SourceCheckpoint(weights), arch="idol")
+
+
+def test_all_weights_of_idol_have_their_place():
+    """19.61 M parameters outside of the backbone (40 categories)."""
+    result = convert(SourceCheckpoint(shapes_of("idol_r50")), source_labels="ytvis21")
+    head = [v for k, v in result.state_dict.items() if k.startswith("head.")]
+    count = sum(v.numel() for v in head if v.dtype == torch.float32)
+    assert round(count / 1e6, 2) == 19.61

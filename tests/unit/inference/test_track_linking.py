@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from helpers.scripted_windows import Actor, Play
 
-from tmt_vis.inference import LinkOptions, TrackLinker, WindowPlan
+from tmt_vis.inference import LinkOptions, TrackLinker, WindowPlan, WindowPrediction
+from tmt_vis.streaming import Window
+from tmt_vis.structures import TubeRLE
 
 PLAN = WindowPlan(36, 6)
 
@@ -160,3 +162,30 @@ def test_no_window_at_all():
 def test_impossible_options(options):
     with pytest.raises(ValueError, match="got"):
         LinkOptions(**options)
+
+
+def _tracked(frame, tracks, retracted=()):
+    """Make what a model with a tracker of its own says of one frame."""
+    tube = TubeRLE.from_masks(np.ones((1, 2, 3), bool))
+    return WindowPrediction(
+        window=Window(frame, frame + 1),
+        embeddings=np.zeros((len(tracks), 2), np.float32),
+        slot_probs=np.full((len(tracks), 1), 0.1 * (frame + 1), np.float32),
+        tubes=(tube,) * len(tracks),
+        tracks=tuple(tracks),
+        retracted=tuple(retracted),
+    )
+
+
+def test_retracted_tracks_are_forgotten_and_may_return():
+    linker = TrackLinker()
+    frames = [(3, 8), (3,), (3,), (3, 8)]
+    for frame, tracks in enumerate(frames):
+        linker.add(_tracked(frame, tracks, retracted=(8,) if frame == 2 else ()))
+    first, second = linker.finish()
+    assert (first.identity, second.identity) == (0, 2)
+    assert [mask.any() for mask in second.tube.decode()] == [False] * 3 + [True]
+    np.testing.assert_allclose(second.slot_probs, 0.4, rtol=1e-6)  # of the last frame
+    np.testing.assert_allclose(first.slot_probs, 0.25, rtol=1e-6)
+    stored = _tracked(2, (3,), retracted=(8,)).to_dict()
+    assert WindowPrediction.from_dict(stored).retracted == (8,)

@@ -12,9 +12,9 @@ from tmt_vis.models.trackers import (
     UNTRACKED,
     EmbeddingTracker,
     FrameDetections,
+    Selection,
     TrackMemory,
     match_tracks,
-    select_detections,
 )
 from tmt_vis.ops import keep_best, mask_overlaps
 
@@ -85,7 +85,7 @@ def tracked():
         probs = frame["logits"].sigmoid()
         centre, size = frame["boxes"].split(2, -1)
         corners = torch.cat([centre - size / 2, centre + size / 2], -1)
-        chosen = select_detections(probs, corners, threshold=0.1, box_nms=0.9)
+        chosen = Selection()(probs, corners)
         detections = FrameDetections(
             probs[chosen].amax(1),
             frame["embeds"][chosen],
@@ -264,5 +264,7 @@ def test_selection_keeps_the_best_query_of_a_faint_frame():
     probs = torch.tensor([[0.02, 0.01], [0.03, 0.05], [0.01, 0.02]])
     boxes = torch.tensor([[0.0, 0, 1, 1]] * 3)
     for threshold, expected in ((0.1, [1]), (0.015, [1, 0])):
-        chosen = select_detections(probs, boxes, threshold=threshold, box_nms=0.9)
+        chosen = Selection(threshold=threshold)(probs, boxes)
         assert chosen.tolist() == expected  # query 2 is the same object as query 1
+    with pytest.raises(ValueError, match=r"^threshold must be in \[0, 1\], got 10"):
+        Selection(threshold=10)

@@ -264,7 +264,10 @@ class VideoSegmentor(BaseDetector):
         reports, queries = zip(*predictions, strict=True)
         limit = engine.max_objects * engine.counted_windows(len(clip))
         sample.pred_tracks = video_tracks(
-            linker.finish(), limit, queries=queries[0] if len(queries) == 1 else None
+            linker.finish(),
+            limit,
+            min_score=self.head.track_decoding.min_score,
+            queries=queries[0] if len(queries) == 1 else None,
         )
         if reports[0] is not None:
             sample.pred_taxonomy = joined_taxonomy(reports)

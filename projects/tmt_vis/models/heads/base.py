@@ -177,14 +177,23 @@ class VideoHead(BaseModule, metaclass=ABCMeta):
         label_space: str,
         vocabulary: UnionVocabulary | None = None,
     ) -> Tensor:
-        """Turn union logits ``(Q, K + 1)`` into probabilities ``(Q, slots)``."""
+        """Turn union logits of Q queries into probabilities ``(Q, slots)``."""
         vocabulary = vocabulary or self.vocabulary
         keep = self.class_keep([label_space], vocabulary)
         near = None
         if self.track_decoding.near_pooling:
             near = vocabulary.near_matrix(label_space)  # (slots, K)
             keep = keep | near.any(0)
-        probs = restrict_logits(class_logits[None], keep)[0].softmax(-1)[:, :-1]
+        probs = self.union_probs(class_logits, keep)
         if near is not None:
             return (probs.unsqueeze(1) * near).amax(-1)
         return probs[:, vocabulary.slots_to_union(label_space)]
+
+    def union_probs(self, class_logits: Tensor, keep: Tensor) -> Tensor:
+        """Return the probability of every category, ``(Q, K)``.
+
+        Args:
+            class_logits: ``(Q, K + 1)``, "no object" last.
+            keep: ``(1, K)`` bool, the categories that compete.
+        """
+        return restrict_logits(class_logits[None], keep)[0].softmax(-1)[:, :-1]

@@ -7,7 +7,7 @@ from .embedding_tracker import (
     match_tracks,
 )
 from .query_similarity import QuerySimilarityTracker, TrackReference
-from .selection import select_detections
+from .selection import Selection
 from .track_memory import TrackMemory
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "EmbeddingTracker",
     "FrameDetections",
     "QuerySimilarityTracker",
+    "Selection",
     "TrackMemory",
     "TrackReference",
     "match_tracks",
-    "select_detections",
 ]
