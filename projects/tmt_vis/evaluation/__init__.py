@@ -16,6 +16,7 @@ from .report import (
 )
 from .results_io import WrittenResults, read_results, write_results
 from .tracking import TrackingTable, evaluate_tracking
+from .tube_metric import TubeMetric
 from .video_tubes import GroundTruthTubes, PredictedTubes
 from .vis_metric import VISMetric
 
@@ -26,6 +27,7 @@ __all__ = [
     "MultiDatasetVISEvaluator",
     "PredictedTubes",
     "TrackingTable",
+    "TubeMetric",
     "VISMetric",
     "VISProtocol",
     "WrittenResults",

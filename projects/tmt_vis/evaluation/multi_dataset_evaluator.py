@@ -9,7 +9,7 @@ from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.structures import BaseDataElement
 
-from .vis_metric import VISMetric
+from .tube_metric import TubeMetric
 
 
 @EVALUATOR.register_module()
@@ -22,12 +22,13 @@ class MultiDatasetVISEvaluator(Evaluator):
 
     Args:
         metrics: Dataset name -> config or instance of a metric, or a list of them.
-            ``VISMetric`` configs may leave ``dataset`` out.
+            Configs of ``VISMetric`` and other :class:`TubeMetric` may leave ``dataset``
+            out.
 
     Raises:
         TypeError: If ``metrics`` is not a mapping.
-        ValueError: If it is empty or a ``VISMetric`` is of another dataset than its
-            key says.
+        ValueError: If it is empty or a :class:`TubeMetric` is of another dataset than
+            its key says.
     """
 
     def __init__(self, metrics: Mapping[str, Any]) -> None:
@@ -88,8 +89,8 @@ class MultiDatasetVISEvaluator(Evaluator):
             The merged metrics and ``mean/AP``, the same on every rank.
 
         Raises:
-            ValueError: If two metrics report the same name, or a metric other than
-                VISMetric gets different numbers of videos on different ranks.
+            ValueError: If two metrics report the same name, or a metric that is no
+                :class:`TubeMetric` gets different numbers of videos on different ranks.
         """
         per_rank = all_gather_object(self._num_routed)
         self._num_routed = dict.fromkeys(self.routes, 0)
@@ -116,20 +117,26 @@ def _build_metrics(name: str, cfg: Any) -> list[BaseMetric]:
     metrics = []
     for entry in entries:
         if isinstance(entry, Mapping):
-            is_ours = entry.get("type") in ("VISMetric", "mmdet.VISMetric", VISMetric)
+            is_ours = issubclass(_metric_class(entry.get("type")), TubeMetric)
             entry = METRICS.build({"dataset": name, **entry} if is_ours else entry)
-        if isinstance(entry, VISMetric) and entry.dataset != name:
+        if isinstance(entry, TubeMetric) and entry.dataset != name:
             raise ValueError(
-                f"metrics[{name!r}] is a VISMetric of dataset {entry.dataset!r}; the "
-                "key must be the dataset's name in the mixture"
+                f"metrics[{name!r}] is a {type(entry).__name__} of dataset "
+                f"{entry.dataset!r}; the key must be the dataset's name in the mixture"
             )
         metrics.append(entry)
     return metrics
 
 
+def _metric_class(kind: str | type | None) -> type:
+    """Find the class that a config names."""
+    found = kind if isinstance(kind, type) else METRICS.get(str(kind))
+    return found if isinstance(found, type) else BaseMetric
+
+
 def _evaluate(metric: BaseMetric, name: str, counts: Sequence[int]) -> dict[str, float]:
     """Evaluate one metric whose dataset had ``counts`` videos on the ranks."""
-    if not isinstance(metric, VISMetric) and len(set(counts)) > 1:
+    if not isinstance(metric, TubeMetric) and len(set(counts)) > 1:
         # mmengine's collect_results would silently drop what the shortest rank lacks.
         raise ValueError(
             f"{type(metric).__name__} of {name!r} cannot gather {list(counts)} videos "

@@ -4,12 +4,11 @@ import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmdet.registry import METRICS
-from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
-from mmengine.evaluator import BaseMetric
+from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 
 from tmt_vis.taxonomy import LabelSpace, Taxonomy
@@ -23,11 +22,19 @@ from .report import class_rows, format_classes, format_summary, partition_ap
 from .results_io import write_results
 from .taxonomy_record import CategoryRanking, TaxonomyRecord
 from .tracking import SHOWN, evaluate_tracking, require_trackeval
+from .tube_metric import TubeMetric
 from .video_tubes import PredictedTubes
 
 
+class _Video(NamedTuple):
+    """What is kept of a video; the ranking only if the model compiles a taxonomy."""
+
+    tubes: PredictedTubes
+    ranking: CategoryRanking | None
+
+
 @METRICS.register_module()
-class VISMetric(BaseMetric):
+class VISMetric(TubeMetric):
     """Evaluate predicted tracks against the dataset's own annotation file.
 
     Reported are ``DATASET/AP``, AP50, AP75, APs, APm, APl, AR1, AR10, AR100 as
@@ -86,14 +93,12 @@ class VISMetric(BaseMetric):
         allow_missing_videos: bool = False,
         taxonomy_file: str | None = None,
     ) -> None:
-        super().__init__(prefix=dataset)
+        super().__init__(dataset=dataset, label_space=label_space)
         if not Path(ann_file).is_file():
             raise FileNotFoundError(
                 f"ann_file of dataset {dataset!r} does not exist: {ann_file}"
             )
-        self.dataset = dataset
         self.ann_file = ann_file
-        self.label_space = LabelSpace.load(label_space or dataset)
         self.train_label_spaces = train_label_spaces
         self.class_agnostic = class_agnostic
         self.format_only = format_only
@@ -107,7 +112,6 @@ class VISMetric(BaseMetric):
             require_trackeval()  # now, not after hours of training
         self.allow_missing_videos = allow_missing_videos
         self.taxonomy_file = taxonomy_file
-        self._rankings: dict[int, CategoryRanking] = {}
         # Now, so that a wrong file is noticed before hours of training; and here only,
         # because no other rank evaluates.
         if is_main_process():
@@ -131,88 +135,33 @@ class VISMetric(BaseMetric):
         if self.outfile_prefix is None:
             self.outfile_prefix = _beside_log(self.dataset)
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep the tracks of some videos as run-length codes.
+    def collect(self, sample: dict[str, Any]) -> "_Video":
+        """Keep the tracks of a video as run-length codes."""
+        tracks = sample["pred_tracks"]
+        tubes = PredictedTubes(
+            tubes=tuple(tracks["tubes"]),
+            slots=_to_numpy(tracks["labels"]).astype(np.int64),
+            scores=_to_numpy(tracks["scores"]).astype(np.float64),
+        )
+        compiled = sample.get("pred_taxonomy")
+        ranking = None if compiled is None else CategoryRanking.from_sample(compiled)
+        return _Video(tubes, ranking)
 
-        Args:
-            data_batch: Not used.
-            data_samples: ``ClipDataSample.to_dict()`` of each video.
-
-        Raises:
-            ValueError: If a sample is of another dataset or label space, or was not
-                predicted.
-        """
-        for sample in data_samples:
-            self._check_sample(sample)
-            tracks = sample["pred_tracks"]
-            tubes = PredictedTubes(
-                tubes=tuple(tracks["tubes"]),
-                slots=_to_numpy(tracks["labels"]).astype(np.int64),
-                scores=_to_numpy(tracks["scores"]).astype(np.float64),
-            )
-            self.results.append((int(sample["video_id"]), tubes))
-            if "pred_taxonomy" in sample:
-                ranking = CategoryRanking.from_sample(sample["pred_taxonomy"])
-                self._rankings[int(sample["video_id"])] = ranking
-
-    def _check_sample(self, sample: dict) -> None:
-        expected = {"dataset": self.dataset, "label_space": self.label_space.name}
-        for key, value in expected.items():
-            if sample.get(key, value) != value:
-                raise ValueError(
-                    f"VISMetric of {key} {value!r} got a video of {sample[key]!r}; use "
-                    "MultiDatasetVISEvaluator to evaluate several datasets in one run"
-                )
-        if "pred_tracks" not in sample:
-            raise ValueError(
-                f"video {sample.get('video_id')} of {self.dataset!r} has no pred_tracks"
-                f", only {sorted(sample)}; the model must run in mode 'predict'"
-            )
-
-    def evaluate(self, size: int) -> dict[str, float]:
-        """Gather the tracks of all ranks and compute the metrics.
-
-        Args:
-            size: Not used: duplicates are recognised by their video id, not by count.
-
-        Returns:
-            The same metrics on every rank.
-        """
-        # mmengine's collect_results interleaves with zip and so cuts every rank to the
-        # shortest one; ranks hold different counts once samples are routed by dataset.
-        gathered = [item for rank in all_gather_object(self.results) for item in rank]
-        self.results.clear()
-        rankings = {
-            k: v for r in all_gather_object(self._rankings) for k, v in r.items()
-        }
-        self._rankings.clear()
-        outcome: list[Any] = [None]
-        if is_main_process():
-            try:
-                metrics = self.compute_metrics(gathered)
-                outcome = [{**metrics, **self._taxonomy_recall(rankings)}]
-            except Exception as error:  # the other ranks wait for the broadcast
-                outcome = [error]
-        broadcast_object_list(outcome)
-        if isinstance(outcome[0], Exception):
-            raise outcome[0]
-        return {f"{self.prefix}/{name}": value for name, value in outcome[0].items()}
-
-    def compute_metrics(
-        self, results: list[tuple[int, PredictedTubes]]
-    ) -> dict[str, float]:
+    def compute(self, videos: dict[int, "_Video"]) -> dict[str, float]:
         """Write the submission, if asked for, and compute AP.
 
         Args:
-            results: Video id and tracks, of all ranks, possibly repeated.
+            videos: Tracks and ranking of each video.
 
         Returns:
             Metrics without prefix; empty if the ground truth is withheld.
         """
+        rankings = {k: v.ranking for k, v in videos.items() if v.ranking is not None}
+        tubes = {video_id: video.tubes for video_id, video in videos.items()}
+        return self._tube_metrics(tubes) | self._taxonomy_recall(rankings)
+
+    def _tube_metrics(self, predictions: dict[int, PredictedTubes]) -> dict[str, float]:
         self._choose_outfile()
-        predictions: dict[int, PredictedTubes] = {}
-        for video_id, tubes in results:
-            predictions.setdefault(video_id, tubes)
         self._check_videos(predictions)
         if self.outfile_prefix is not None:
             self._write(predictions)
