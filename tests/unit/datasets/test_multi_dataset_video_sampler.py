@@ -151,6 +151,53 @@ def test_homogeneous_batches_cover_every_video_too(monkeypatch):
         assert sorted(videos[first : first + 7]) == list(range(7))
 
 
+def steps_of(monkeypatch, count, *, start=0, world=2, **options):
+    """Collect the clips of all processes, step by step."""
+    ranks = []
+    for rank in range(world):
+        sampler = make(monkeypatch, rank=rank, world=world, **options)
+        sampler.set_position(start)
+        ranks.append(per_step(sampler, count))
+    return [sum(parts, []) for parts in zip(*ranks, strict=True)]
+
+
+def test_all_processes_stay_with_one_dataset_for_some_steps(monkeypatch):
+    steps = steps_of(monkeypatch, 11 * 8, same_dataset_steps=8)
+    datasets = [{clip.dataset for clip in step} for step in steps]
+    assert all(len(found) == 1 for found in datasets)
+    assert all(datasets[i : i + 8] == [datasets[i]] * 8 for i in range(0, 88, 8))
+    drawn = Counter(clip.dataset for step in steps for clip in step)
+    assert drawn == {0: 4 * 32, 1: 4 * 32, 2: 3 * 32}
+    videos = Counter(c.video for step in steps for c in step if c.dataset == 0)
+    assert max(videos.values()) - min(videos.values()) <= 1
+
+
+@pytest.mark.parametrize("done", [1, 7, 8, 13])
+def test_resume_inside_of_a_run_of_one_dataset(monkeypatch, done):
+    straight = steps_of(monkeypatch, 30, same_dataset_steps=8)
+    resumed = steps_of(monkeypatch, 30 - done, start=4 * done, same_dataset_steps=8)
+    assert resumed == straight[done:]
+
+
+def test_steps_of_one_dataset_stay_whole_in_another_layout(monkeypatch):
+    sampler = make(monkeypatch, world=3, same_dataset_steps=2)
+    assert sampler.set_position(10) == 12
+    for step in steps_of(monkeypatch, 20, start=10, world=3, same_dataset_steps=2):
+        assert len({clip.dataset for clip in step}) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(same_dataset_steps=0), "same_dataset_steps must be >= 1"),
+        (dict(same_dataset_steps=2, homogeneous_batch=True), "exclude each other"),
+    ],
+)
+def test_same_dataset_steps_are_checked(monkeypatch, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(monkeypatch, **options)
+
+
 @pytest.mark.parametrize(
     ("ratios", "message"),
     [

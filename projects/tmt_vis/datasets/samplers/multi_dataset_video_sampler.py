@@ -42,11 +42,16 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
             drawn clip, not per video. None: proportional to the number of videos.
         homogeneous_batch: Every batch of one process holds one dataset only. Ratios
             still count clips; errors grow by the factor batch_size.
+        same_dataset_steps: All processes draw from one dataset for so many steps, then
+            from the next (TarViS: 8, since its tasks need different parts of the
+            model). Errors of the ratios grow accordingly, and the sequence belongs to
+            the number of clips per step as well. None: steps are mixed.
         seed: Seed of the run; None draws one and shares it between processes, which
             cannot be resumed exactly.
 
     Raises:
-        ValueError: If ratios are unknown, missing or not positive, or batch_size < 1.
+        ValueError: If ratios are unknown, missing or not positive, batch_size or
+            same_dataset_steps is < 1, or the latter comes with homogeneous_batch.
     """
 
     def __init__(
@@ -56,13 +61,24 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
         batch_size: int,
         ratios: Mapping[str, float] | None = None,
         homogeneous_batch: bool = False,
+        same_dataset_steps: int | None = None,
         seed: int | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be >= 1, got {batch_size}")
+        if same_dataset_steps is not None and same_dataset_steps < 1:
+            raise ValueError(
+                f"same_dataset_steps must be >= 1 or None, got {same_dataset_steps}"
+            )
+        if homogeneous_batch and same_dataset_steps:
+            raise ValueError(
+                "homogeneous_batch and same_dataset_steps exclude each other; the "
+                "second makes all batches of a step homogeneous"
+            )
         self.rank, self.world_size = get_dist_info()
         self.batch_size = batch_size
         self.homogeneous_batch = homogeneous_batch
+        self.same_dataset_steps = same_dataset_steps
         self.seed = sync_random_seed() if seed is None else seed
         self._sizes = {name: int(dataset.sizes[name]) for name in dataset.names}
         self._position_of = {name: i for i, name in enumerate(dataset.names)}
@@ -77,11 +93,21 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
     @property
     def mixture(self) -> dict[str, Any]:
         """What the sequence follows from besides the seed, as plain values."""
-        return {
+        mixture = {
             "sizes": dict(sorted(self._sizes.items())),
             "ratios": dict(self.sequence.weights),
             "homogeneous_batch": self.homogeneous_batch,
         }
+        if self.same_dataset_steps:
+            mixture["clips_per_dataset"] = self._block
+        return mixture
+
+    @property
+    def _block(self) -> int:
+        """Consecutive clips of one dataset."""
+        if self.same_dataset_steps:
+            return self.same_dataset_steps * self.world_size * self.batch_size
+        return self.batch_size if self.homogeneous_batch else 1
 
     def set_position(self, clips: int) -> int:
         """Let the next iteration start at a position of the sequence, to resume.
@@ -96,12 +122,15 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
 
         Returns:
             Position of the next clip. It is ``clips``, but for ``homogeneous_batch``
-            after another batch size, where it is the next multiple of the new one.
+            after another batch size, where it is the next multiple of the new one, and
+            likewise for ``same_dataset_steps`` and the clips of a step.
         """
         if clips < 0:
             raise ValueError(f"clips must be >= 0, got {clips}")
-        if self.homogeneous_batch:
-            clips = -(-clips // self.batch_size) * self.batch_size
+        unit = self.batch_size if self.homogeneous_batch else 1
+        if self.same_dataset_steps:
+            unit = self.world_size * self.batch_size
+        clips = -(-clips // unit) * unit
         self._start = clips
         return clips
 
@@ -122,12 +151,9 @@ class MultiDatasetVideoSampler(Sampler[ClipIndex]):
         Args:
             position: Global position over all processes, >= 0.
         """
-        if self.homogeneous_batch:
-            part, offset = divmod(position, self.batch_size)
-            name, turn = self.sequence.at(part)
-            draw = turn * self.batch_size + offset
-        else:
-            name, draw = self.sequence.at(position)
+        block, offset = divmod(position, self._block)
+        name, turn = self.sequence.at(block)
+        draw = turn * self._block + offset
         return ClipIndex(
             dataset=self._position_of[name],
             video=self._video(name, draw),
