@@ -283,6 +283,7 @@ class SetCriterion:
         Args:
             masks: ``(N, T, H, W)``.
             points: ``(S*N*T, P, 2)``.
+            num_stages: ``S``.
 
         Returns:
             ``(S*N*T, P)``.

@@ -16,8 +16,9 @@ _PADDING = 3
 
 @cache
 def font(size: int, *, bold: bool = True) -> ImageFont.FreeTypeFont:
-    """Return DejaVu Sans, which matplotlib carries, so pictures do not depend on fonts
-    installed on the machine.
+    """Return DejaVu Sans, which matplotlib carries.
+
+    Pictures do not depend on the fonts of the machine then.
 
     Args:
         size: Height in pixels.

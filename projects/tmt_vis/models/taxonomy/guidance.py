@@ -152,8 +152,9 @@ class TaxonomyGuidance(nn.Module):
     def report(
         self, compiled: CompiledTaxonomy, label_space: str, vocabulary: UnionVocabulary
     ) -> InstanceData | None:
-        """List what was compiled for the clips of one video, see
-        :meth:`CompiledTaxonomy.report`; None where that says nothing of the model.
+        """List what was compiled for the clips of one video.
+
+        See :meth:`CompiledTaxonomy.report`; None where that says nothing of the model.
         """
         return compiled.report(vocabulary.slots_to_union(label_space))
 
