@@ -22,6 +22,7 @@ RECORDED = Path(__file__).resolve().parents[1] / "fixtures" / "api_surface.json"
 # One config of each model family; a new family adds one.
 FAMILIES = {
     "mask2former_vis": "mask2former_vis/mask2former-vis_r50_8xb2-6k_ytvis19",
+    "idol": "idol/idol_r50_8xb4-12k_ytvis21",
     "minvis": "minvis/minvis_r50_8xb4-6k_ytvis19",
     "tmt_vis": "tmt_vis/tmt-vis_r50_8xb2-16k_ytvis19-ovis-uvo",
     "tmt_minvis": "tmt_vis/tmt-minvis_r50_8xb4-16k_ytvis19-ovis-uvo",

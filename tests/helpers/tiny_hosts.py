@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from helpers.tiny_idol import eager_idol
 from helpers.tiny_model import model_cfg
 
 
@@ -27,5 +28,7 @@ HOSTS = {
     "mask2former_vis": TinyHost(lambda: model_cfg(taxonomy_modules=False)),
     "minvis": TinyHost(lambda: model_cfg(taxonomy_modules=False, per_frame=True)),
     "tmt_vis": TinyHost(model_cfg),
+    "idol": TinyHost(lambda: eager_idol(taxonomy=False), (2,)),
+    "tmt_idol": TinyHost(lambda: eager_idol(taxonomy=True), (2,)),
     "tmt_minvis": TinyHost(lambda: model_cfg(per_frame=True)),
 }

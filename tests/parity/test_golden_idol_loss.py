@@ -44,19 +44,20 @@ def run():
     source = SourceCheckpoint(golden_kit.reference_weights(KIT))
     model.load_state_dict(convert(source, source_labels="ovis").state_dict)
     head, seen = model.head, SimpleNamespace()
-    head.contrast.negatives = "first"
+    parts = head.pair_losses
+    parts.contrast.negatives = "first"
     pairs = golden_kit.golden(KIT)["meta/pairs"]
     numbers, frames = pairs[..., 0], pairs[..., 1]
     clip = golden_kit.clip_of(numbers.flatten(), size=IMAGE)
-    _spy(head.assigner, "assign", seen)
-    _spy(head, "contrast", seen)
-    _spy(head, "criterion", seen)
+    _spy(parts.assigner, "assign", seen)
+    _spy(parts, "contrast", seen)
+    _spy(parts, "criterion", seen)
     with torch.no_grad():
         levels = head.pixel_features(model.backbone(clip[0]), clip[0])
         assert isinstance(levels, FrameLevels)
         samples = [sample_of(*pair) for pair in zip(VARIANTS, frames, strict=True)]
         losses = head.loss(levels, samples)
-    return SimpleNamespace(losses=losses, seen=seen, weights=head.criterion)
+    return SimpleNamespace(losses=losses, seen=seen)
 
 
 def _spy(owner, name, seen):

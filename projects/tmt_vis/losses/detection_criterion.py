@@ -5,9 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from numpy.typing import NDArray
 from torch import Tensor
+
+from tmt_vis.ops import to_corners
 
 from .detection_losses import box_losses, focal_loss, mask_focal_loss
 from .mask_losses import point_dice
@@ -23,11 +26,17 @@ class DetectionTargets(NamedTuple):
         labels: ``(N,)`` int64.
         boxes: ``(N, 4)`` centre and size, relative to the frame without padding.
         masks: ``(N, H, W)`` bool at the padded input size.
+        crowds: ``(h, w)`` bool of the frame without padding, True where objects were
+            annotated as a region and not one by one; None = nowhere.
+        incomplete: ``(K,)`` bool, True for categories of which objects were left out;
+            None = of none.
     """
 
     labels: Tensor
     boxes: Tensor
     masks: Tensor
+    crowds: Tensor | None = None
+    incomplete: Tensor | None = None
 
 
 class MatchedPairs(NamedTuple):
@@ -85,6 +94,8 @@ class DetectionCriterion:
 
     All are sums over the matched queries, divided by their number in the stage
     (averaged over processes, at least 1); the class loss is a sum over all queries.
+    Queries without an object pay no class loss in crowd regions (by half of their box
+    or more) and for categories of which objects were left out.
 
     Args:
         loss_weights: of ``cls``, ``bbox``, ``giou``, ``mask``, ``dice`` and ``taxo``.
@@ -125,8 +136,7 @@ class DetectionCriterion:
             layer i the prefix ``d{i + 1}.``.
         """
         norms = self.norms(pairs)
-        labels = torch.cat([target.labels for target in targets])
-        found = dict(cls=self.class_loss(class_logits, labels, pairs) / norms)
+        found = dict(cls=self.class_loss(class_logits, boxes, targets, pairs) / norms)
         found |= self._pair_losses(boxes, masks, targets, pairs, norms)
         losses = {}
         for name, values in found.items():
@@ -137,16 +147,21 @@ class DetectionCriterion:
         return losses
 
     def taxonomy_loss(
-        self, logits: Tensor, labels: Tensor, pairs: MatchedPairs
+        self,
+        logits: Tensor,
+        boxes: Tensor,
+        targets: Sequence[DetectionTargets],
+        pairs: MatchedPairs,
     ) -> dict[str, Tensor]:
         """Compute the class loss of injected queries at the pairs of the first stage.
 
         Args:
             logits: ``(1, B, Q, K)``, restricted to the label spaces.
-            labels: of the objects of all frames.
-            pairs: matched queries.
+            boxes: ``(S, B, Q, 4)`` of the stages behind.
+            targets: of each frame.
+            pairs: matched queries of these stages.
         """
-        loss = self.class_loss(logits, labels, pairs)[0] / self.norms(pairs)[0]
+        loss = self.class_loss(logits, boxes, targets, pairs)[0] / self.norms(pairs)[0]
         return {"d0.loss_taxo": self.weights["taxo"] * loss}
 
     def norms(self, pairs: MatchedPairs) -> Tensor:
@@ -155,22 +170,35 @@ class DetectionCriterion:
         all_reduce(counts, op="mean")
         return counts.clamp(min=1)
 
-    def class_loss(self, logits: Tensor, labels: Tensor, pairs: MatchedPairs) -> Tensor:
+    def class_loss(
+        self,
+        logits: Tensor,
+        boxes: Tensor,
+        targets: Sequence[DetectionTargets],
+        pairs: MatchedPairs,
+    ) -> Tensor:
         """Sum the focal loss of each stage.
 
         Args:
-            logits: ``(S, B, Q, K)`` of all stages, or of the first ones.
-            labels: of the objects of all frames.
-            pairs: matched queries.
+            logits: ``(S', B, Q, K)`` of the first stages.
+            boxes: ``(S, B, Q, 4)``.
+            targets: of each frame.
+            pairs: matched queries of the S stages.
 
         Returns:
-            ``(S,)``.
+            ``(S',)``.
         """
         stages = len(logits)
-        truth = logits.new_zeros(len(pairs.counts), *logits.shape[1:])
+        labels = torch.cat([target.labels for target in targets])
+        truth = logits.new_zeros(len(boxes), *logits.shape[1:])
         truth[pairs.stage, pairs.frame, pairs.query, labels[pairs.object]] = 1
         truth = truth[:stages]
-        return focal_loss(logits, truth).flatten(1).sum(1)
+        loss = focal_loss(logits, truth)
+        for frame, target in enumerate(targets):
+            left_out = _left_out(truth[:, frame], boxes[:stages, frame], target)
+            if left_out is not None:
+                loss[:, frame] = loss[:, frame].masked_fill(left_out, 0)
+        return loss.flatten(1).sum(1)
 
     def _pair_losses(
         self,
@@ -184,12 +212,67 @@ class DetectionCriterion:
         bbox, giou = box_losses(
             boxes[pairs.stage, pairs.frame, pairs.query], true_boxes
         )
-        cells = slice(_OFFSET, None, _STRIDE)
-        true_masks = torch.cat([target.masks[:, cells, cells] for target in targets])
-        true_masks = true_masks[pairs.object].flatten(1).to(masks.dtype)
-        mask = mask_focal_loss(masks.flatten(1), true_masks)
-        dice = point_dice(masks.flatten(1), true_masks)
+        true_masks = torch.cat([_cells(target.masks) for target in targets])
+        true_masks = true_masks[pairs.object].flatten(1)
+        known = _known_cells(true_masks, targets, pairs)
+        true_masks, masks = true_masks.to(masks.dtype), masks.flatten(1)
+        mask = mask_focal_loss(masks, true_masks, known)
+        dice = point_dice(masks, true_masks, known)
         rows = torch.stack([bbox, giou, mask, dice])  # (4, n)
         sums = rows.new_zeros(len(rows), len(norms)).index_add(1, pairs.stage, rows)
         names = ("bbox", "giou", "mask", "dice")
         return dict(zip(names, sums / norms, strict=True))
+
+
+def _cells(masks: Tensor) -> Tensor:
+    return masks[..., _OFFSET::_STRIDE, _OFFSET::_STRIDE]
+
+
+def _known_cells(
+    true_masks: Tensor, targets: Sequence[DetectionTargets], pairs: MatchedPairs
+) -> Tensor | None:
+    """Mark the cells where the mask of a pair is known: no crowd, or the object."""
+    if all(target.crowds is None for target in targets):
+        return None
+    whole = targets[0].masks.shape[-2:]
+    crowds = true_masks.new_zeros(len(targets), *whole)
+    for region, target in zip(crowds, targets, strict=True):
+        if target.crowds is not None:
+            height, width = target.crowds.shape
+            region[:height, :width] = target.crowds
+    return true_masks | ~_cells(crowds).flatten(1)[pairs.frame]
+
+
+def _left_out(truth: Tensor, boxes: Tensor, target: DetectionTargets) -> Tensor | None:
+    """Mark the classes of queries that may be right though nobody annotated them.
+
+    Args:
+        truth: ``(S, Q, K)``, 1 for the class of a matched query.
+        boxes: ``(S, Q, 4)``.
+        target: of the frame.
+
+    Returns:
+        ``(S, Q, K)`` bool or broadcastable; None if there is nothing of the kind.
+    """
+    if target.crowds is None and target.incomplete is None:
+        return None
+    left_out = torch.zeros_like(truth, dtype=torch.bool)
+    if target.incomplete is not None:
+        left_out = left_out | target.incomplete
+    if target.crowds is not None:
+        matched = truth.any(-1, keepdim=True)
+        left_out = left_out | (_in_crowds(boxes, target.crowds)[..., None] & ~matched)
+    return left_out & (truth == 0)
+
+
+@torch.no_grad()
+def _in_crowds(boxes: Tensor, crowds: Tensor) -> Tensor:
+    """Tell which boxes ``(S, Q, 4)`` lie in crowd regions by half or more."""
+    height, width = crowds.shape
+    sums = F.pad(crowds.float().cumsum(0).cumsum(1), (1, 0, 1, 0))
+    size = boxes.new_tensor([width, height] * 2)
+    corners = (to_corners(boxes) * size).round().clamp(min=0)
+    x0, y0, x1, y1 = torch.minimum(corners, size).long().unbind(-1)
+    inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    area = (x1 - x0) * (y1 - y0)
+    return (area > 0) & (2 * inside >= area)

@@ -45,14 +45,20 @@ def box_losses(boxes: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return (boxes - targets).abs().sum(-1), 1 - gious
 
 
-def mask_focal_loss(logits: Tensor, targets: Tensor) -> Tensor:
+def mask_focal_loss(
+    logits: Tensor, targets: Tensor, known: Tensor | None = None
+) -> Tensor:
     """Average the focal loss over the pixels of each mask.
 
     Args:
         logits: ``(n, P)``.
-        targets: ``(n, P)`` bool.
+        targets: ``(n, P)`` in {0, 1}.
+        known: ``(n, P)`` bool, the pixels that count; None = all.
 
     Returns:
-        ``(n,)``.
+        ``(n,)``; 0 where no pixel counts.
     """
-    return focal_loss(logits, targets).mean(1)
+    loss = focal_loss(logits, targets)
+    if known is None:
+        return loss.mean(1)
+    return torch.where(known, loss, 0).sum(1) / known.sum(1).clamp(min=1)

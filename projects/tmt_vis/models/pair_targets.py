@@ -12,6 +12,7 @@ from tmt_vis.assigners import FrameBoxes, QueryMatches
 from tmt_vis.losses import DetectionTargets, PairMatches
 from tmt_vis.ops import mask_boxes, to_centers
 from tmt_vis.structures import ClipDataSample, ClipTargets, presence
+from tmt_vis.typedefs import Size
 
 # Queries whose overlaps decide how many of them belong to an object, and how many are
 # too near to be negatives.
@@ -27,12 +28,19 @@ class PairTargets:
         reference: those of them that the reference frame shows as well.
         shared: ``(n,)`` int64 position of these in ``key``, on the host.
         shown: all objects of each frame.
+        image_size: ``(h, w)`` of the frames without padding.
     """
 
     key: DetectionTargets
     reference: DetectionTargets
     shared: NDArray[np.int64]
     shown: tuple[ClipTargets, ClipTargets]
+    image_size: Size
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of the clip."""
+        return self.shown[0].seed
 
     @classmethod
     def of(
@@ -53,7 +61,7 @@ class PairTargets:
 
     @classmethod
     def _of_one(
-        cls, target: ClipTargets, size: tuple[int, int], seen: NDArray[np.bool_]
+        cls, target: ClipTargets, size: Size, seen: NDArray[np.bool_]
     ) -> "PairTargets":
         in_key, in_reference = seen.T
         (shared,) = np.nonzero(in_reference[in_key])
@@ -64,6 +72,7 @@ class PairTargets:
             ),
             shared=shared,
             shown=(_shown(target, in_key, 0), _shown(target, in_reference, 1)),
+            image_size=size,
         )
 
     def to_match(
@@ -107,8 +116,11 @@ def _shown(target: ClipTargets, shown: NDArray[np.bool_], frame: int) -> ClipTar
     return target.part(objects, slice(frame, frame + 1))
 
 
-def _detection_targets(target: ClipTargets, size: tuple[int, int]) -> DetectionTargets:
+def _detection_targets(target: ClipTargets, size: Size) -> DetectionTargets:
     masks = target.masks[:, 0]
     scale = torch.tensor([size[1], size[0]] * 2, device=masks.device)
     boxes = to_centers(mask_boxes(masks) / scale)
-    return DetectionTargets(target.labels, boxes, masks)
+    crowds = target.crowds
+    if crowds is not None:
+        crowds = crowds[0, : size[0], : size[1]]
+    return DetectionTargets(target.labels, boxes, masks, crowds, target.incomplete)

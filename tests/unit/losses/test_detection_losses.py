@@ -2,11 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from mmdet.models.losses import GIoULoss, MultiPosCrossEntropyLoss
 
 from tmt_vis.losses import (
+    DetectionCriterion,
+    DetectionTargets,
+    MatchedPairs,
     box_losses,
     contrastive_losses,
     focal_loss,
@@ -107,3 +111,61 @@ def test_contrastive_losses_without_partners():
     large = 1e4 * queries.detach()
     losses, _ = contrastive_losses(large, embeds, positives, negatives, nothing)
     assert losses.isfinite().all()
+
+
+def detection_batch(**unknown):
+    """Make one frame of 16x16 with two objects, four queries and one stage."""
+    masks = torch.zeros(2, 16, 16, dtype=torch.bool)
+    masks[0, :8, :8] = masks[1, 8:, 8:] = True
+    boxes = torch.tensor([[0.25, 0.25, 0.5, 0.5], [0.75, 0.75, 0.5, 0.5]])
+    target = DetectionTargets(torch.tensor([0, 2]), boxes, masks, **unknown)
+    objects = np.array([[0, 1, -1, -1]])
+    pairs = MatchedPairs.of([objects], [2], torch.device("cpu"))
+    beside = torch.tensor([[0.7, 0.2, 0.2, 0.2], [0.3, 0.3, 0.2, 0.2]])
+    predicted = torch.cat([boxes, beside])[None, None]
+    return target, pairs, predicted
+
+
+def test_criterion_by_hand():
+    target, pairs, boxes = detection_batch()
+    logits, masks = drawn(1, 1, 4, 3), drawn(2, 4, 4, seed=1)
+    losses = DetectionCriterion(dict(mask=3.0))(logits, boxes, masks, [target], pairs)
+    truth = torch.zeros(4, 3)
+    truth[0, 0] = truth[1, 2] = 1
+    expected = 2 * focal_loss(logits[0, 0], truth).sum() / 2
+    assert torch.allclose(losses["loss_cls"], expected)
+    cells = target.masks[:, 2::4, 2::4]
+    expected = 3 * mask_focal_loss(masks.flatten(1), cells.flatten(1).float()).sum() / 2
+    assert torch.allclose(losses["loss_mask"], expected)
+    assert losses["loss_bbox"] == 0 and losses["loss_giou"].abs() < 1e-6
+    with pytest.raises(ValueError, match="must be among"):
+        DetectionCriterion(dict(box=1.0))
+
+
+def test_categories_with_objects_left_out_teach_nothing():
+    incomplete = torch.tensor([False, True, True])
+    target, pairs, boxes = detection_batch(incomplete=incomplete)
+    logits = drawn(1, 1, 4, 3).requires_grad_()
+    losses = DetectionCriterion()(logits, boxes, drawn(2, 4, 4), [target], pairs)
+    losses["loss_cls"].backward()
+    learns = logits.grad[0, 0] != 0
+    assert learns.tolist() == [
+        [True, False, False],
+        [True, False, True],  # it is matched
+        [True, False, False],
+        [True, False, False],
+    ]
+
+
+def test_crowds_teach_nothing():
+    crowds = torch.zeros(16, 16, dtype=torch.bool)
+    crowds[:8] = True  # query 2 and the first object lie in it, query 3 does as well
+    target, pairs, boxes = detection_batch(crowds=crowds)
+    boxes[0, 0, 3, 1] = 0.6  # now query 3 does not
+    logits, masks = drawn(1, 1, 4, 3).requires_grad_(), drawn(2, 4, 4).requires_grad_()
+    losses = DetectionCriterion()(logits, boxes, masks, [target], pairs)
+    sum(losses.values()).backward()
+    assert (logits.grad[0, 0] != 0).any(-1).tolist() == [True, True, False, True]
+    known = masks.grad != 0
+    assert known[0, :2, :2].all() and not known[0, :2, 2:].any()  # on itself only
+    assert known[:, 2:].all() and not known[1, :2].any()

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from helpers import tiny_idol
+from mmengine.structures import InstanceData
 
 from tmt_vis.engine import StepCounter
 from tmt_vis.streaming import TrackState, VideoEngine
@@ -79,13 +80,14 @@ def test_every_parameter_learns(guided):
 )
 def test_objects_that_are_absent(plain, present, compared, monkeypatch):
     seen = []
-    contrast = plain.head.contrast
+    losses = plain.head.pair_losses
+    contrast = losses.contrast
 
     def spy(*args):
         seen.append(args[2])
         return contrast(*args)
 
-    monkeypatch.setattr(plain.head, "contrast", spy)
+    monkeypatch.setattr(losses, "contrast", spy)
     losses = losses_of(plain, [tiny_idol.sample(present)])
     assert all(loss.isfinite() for loss in losses.values())
     ((match,),) = seen
@@ -133,6 +135,16 @@ def test_other_label_spaces_are_not_judged(plain):
     keep = plain.head.vocabulary.class_keep(["ovis"])[0]
     bias = found["head.query_decoder.cls_branches.1.bias"]
     assert (bias[~keep] == 0).all() and (bias[keep] != 0).all()
+
+
+def test_crowds_reach_the_losses(plain):
+    sample = tiny_idol.sample()
+    before = losses_of(plain, [sample])
+    crowds = torch.ones(1, 2, *tiny_idol.PADDED, dtype=torch.bool)
+    sample.ignored_instances = InstanceData(labels=torch.tensor([1]), masks=crowds)
+    after = losses_of(plain, [sample])
+    assert after["loss_cls"] < before["loss_cls"]
+    assert after["loss_bbox"] == before["loss_bbox"]
 
 
 def test_the_gate_starts_closed():

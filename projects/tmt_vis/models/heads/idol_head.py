@@ -15,13 +15,7 @@ from mmdet.registry import MODELS, TASK_UTILS
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tmt_vis.assigners import FrameBoxes, QueryMatches
-from tmt_vis.losses import (
-    DetectionCriterion,
-    MatchedPairs,
-    PairContrast,
-    restrict_logits,
-)
+from tmt_vis.losses import restrict_logits
 from tmt_vis.ops import to_corners
 from tmt_vis.streaming import TrackState, WindowPlan, WindowPrediction, WindowRequest
 from tmt_vis.structures import ClipDataSample
@@ -30,6 +24,7 @@ from tmt_vis.typedefs import ConfigType, Losses, Size
 from ..box_query_decoder import BoxQueries, BoxQueryDecoder
 from ..deformable_transformer import DeformableMemory
 from ..features import FeatureLevel, FrameLevels
+from ..pair_losses import PairLosses
 from ..pair_targets import PairTargets
 from ..postprocessing import encode_window
 from ..taxonomy import (
@@ -100,13 +95,10 @@ class IDOLHead(VideoHead):
         tracker = dict(type="EmbeddingTracker") | dict(tracker or {})
         self.tracker = TASK_UTILS.build(tracker)
         self.selection = Selection(**(selection or {}))
-        assigner = dict(type="QuerySimOTAAssigner") | dict(assigner or {})
-        self.assigner = TASK_UTILS.build(assigner)
-        criterion = dict(criterion or {})
-        weights = dict(criterion.pop("loss_weights", {}))
+        weights = dict((criterion or {}).get("loss_weights", {}))
         comp = weights.pop("comp", weights.get("taxo", 0.5))
-        self.contrast = PairContrast(**criterion.pop("contrast", {}))
-        self.criterion = DetectionCriterion(loss_weights=weights, **criterion)
+        criterion = dict(criterion or {}, loss_weights=weights)
+        self.pair_losses = PairLosses(assigner=assigner, criterion=criterion)
         self.guidance = build_guidance(
             guidance,
             compilation=compilation,
@@ -199,96 +191,26 @@ class IDOLHead(VideoHead):
         memory = self.encode(pixels, [frame.img_shape for frame in frames])
         compiled = self.compile_taxonomy(memory, spaces, samples=frames)
         queries = self.decode(memory, compiled)
-        key, reference = (queries.frames(slice(i, None, 2)) for i in (0, 1))
-        keep = self.class_keep(spaces[::2]) & self.known_keep(samples)
-        logits, boxes = self._predict(key, keep, first=0)
         targets = PairTargets.of([self.clip_targets(s) for s in samples], samples)
-        matches = self._match(
-            (logits, boxes), self._predict(reference, keep, first=-1), targets
-        )
-        pairs = MatchedPairs.of(
-            [found.objects for found, *_ in matches],
-            [len(target.key.labels) for target in targets],
-            logits.device,
-        )
-        masks = self._matched_masks(memory[::2], key, pairs, samples)
-        truth = [target.key for target in targets]
-        losses = self.criterion(logits, boxes, masks, truth, pairs)
-        losses |= self.contrast(
-            self.query_decoder.embed_head(key.states[-1]),
-            self.query_decoder.embed_head(reference.states[-1]),
-            [t.compare(*match) for t, match in zip(targets, matches, strict=True)],
-            [sample.get("clip_seed") for sample in samples],
+        known = self.known_keep(samples)
+        losses = self.pair_losses(
+            self.query_decoder,
+            queries,
+            memory[::2],
+            targets,
+            keep=self.class_keep(spaces[::2]) & known,
+            injected=compiled is not None,
         )
         if compiled is not None:
-            losses |= self._taxonomy_losses(key, keep, compiled, targets, pairs, frames)
+            shown = [frame for target in targets for frame in target.shown]
+            losses |= self.guidance.loss(
+                compiled,
+                shown,
+                spaces,
+                self.vocabulary,
+                known=known.repeat_interleave(2, dim=0),
+            )
         return losses
-
-    def _predict(
-        self, queries: BoxQueries, keep: Tensor, *, first: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return class logits and boxes of the stages from ``first`` on."""
-        parts = self.query_decoder
-        logits = parts.classes(queries.states[first:], first=first)
-        logits = restrict_logits(logits, keep, no_object=False)
-        return logits, parts.boxes(queries, first=first)
-
-    def _match(
-        self,
-        key: tuple[Tensor, Tensor],
-        reference: tuple[Tensor, Tensor],
-        targets: Sequence[PairTargets],
-    ) -> list[tuple[QueryMatches, QueryMatches, QueryMatches]]:
-        """Match both frames of all pairs: the key, positives and near queries."""
-        problems: list[FrameBoxes] = []
-        for pair, target in enumerate(targets):
-            both = ([x.detach()[:, pair] for x in frame] for frame in (key, reference))
-            problems += target.to_match(*both)
-        found = self.assigner.assign(problems)
-        halves = zip(found[::2], found[1::2], strict=True)
-        return [(*first, *second) for first, second in halves]
-
-    def _matched_masks(
-        self,
-        memory: DeformableMemory,
-        queries: BoxQueries,
-        pairs: MatchedPairs,
-        samples: Sequence[ClipDataSample],
-    ) -> Tensor:
-        """Compute the masks of all matched queries, ``(n, H/4, W/4)``."""
-        parts = self.query_decoder
-        centers = torch.stack([points[..., :2] for points in queries.references])
-        rows = pairs.stage, pairs.frame, pairs.query
-        inputs = (pairs.split(x[rows]) for x in (queries.states, centers))
-        features = parts.frame_features(memory)
-        sizes = [sample.img_shape for sample in samples]
-        frames = zip(*inputs, features, sizes, strict=True)
-        return torch.cat([parts.masks(*frame) for frame in frames])
-
-    def _taxonomy_losses(
-        self,
-        queries: BoxQueries,
-        keep: Tensor,
-        compiled: CompiledTaxonomy,
-        targets: Sequence[PairTargets],
-        pairs: MatchedPairs,
-        frames: Sequence[ClipDataSample],
-    ) -> Losses:
-        """Supervise the injected queries (Eq. 7) and the scores of TCM.
-
-        Injected queries have no boxes yet, so they pay the class loss at the matches of
-        the first layer, whose classifier they share.
-        """
-        logits = self.query_decoder.classes(queries.entering[None])
-        logits = restrict_logits(logits, keep, no_object=False)
-        labels = torch.cat([target.key.labels for target in targets])
-        losses = self.criterion.taxonomy_loss(logits, labels, pairs)
-        shown = [frame for target in targets for frame in target.shown]
-        spaces = [frame.label_space for frame in frames]
-        known = self.known_keep(frames)
-        return losses | self.guidance.loss(
-            compiled, shown, spaces, self.vocabulary, known=known
-        )
 
     # ------------------------------------------------------------------ inference
 
