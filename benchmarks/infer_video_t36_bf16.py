@@ -24,7 +24,7 @@ def probabilities(model: nn.Module, pixels: Tensor, dtype: str) -> Tensor:
     with torch.no_grad(), model.predict_precision():
         head, frames = model.head, model.extract_feat(pixels)
         final, _ = head.decode_final(head.clip_features(frames, 1), "ytvis19")
-        class_logits = head.link_frames(final).class_logits
+        class_logits = head.query_tracks(final).class_logits
         return head.slot_probs(class_logits, "ytvis19").float()
 
 

@@ -104,7 +104,7 @@ def pair(options: Options, frames: int = 2) -> Pair:
     points = 64 if options.tiny else _POINTS
     theirs.track_head.num_points = points
     theirs.track_head.num_frames = frames
-    ours.head.points = ours.head.criterion.points = PointSampler(num_points=points)
+    ours.head.supervision.criterion.points = PointSampler(num_points=points)
     return Pair(theirs, ours)
 
 
@@ -233,10 +233,9 @@ def same_points(both: Pair) -> Iterator[Tensor]:
     with (
         mock.patch.object(torch, "rand", fixed),
         mock.patch.object(mask2former_track_head, name, uncertain),
-        mock.patch.object(head, "points", sampler),
-        mock.patch.object(head.criterion, "points", sampler),
+        mock.patch.object(head.supervision.criterion, "points", sampler),
         # mmdet's cross-entropy is larger by the number of frames.
-        mock.patch.object(head.criterion, "mmdet_bce_scale", True),
+        mock.patch.object(head.supervision.criterion, "mmdet_bce_scale", True),
     ):
         yield points
 

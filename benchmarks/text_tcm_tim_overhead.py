@@ -48,7 +48,7 @@ def prediction(
     def run() -> tuple[Tensor, bool]:
         pixels = head.pixel_features(feats, feats[0])
         final, compiled = head.decode_final(head.clip_features(pixels, 1), space)
-        tracks = head.link_frames(final)
+        tracks = head.query_tracks(final)
         return head.slot_probs(tracks.class_logits, space), compiled is not None
 
     return run

@@ -32,7 +32,7 @@ def run(options: Options) -> Iterator[Row]:
     """Compare on one training clip."""
     both, clip = pair(options), video(options, 2)
     heads, objects = Heads(both, clip), truth(clip, 5)
-    head, ours = both.theirs.track_head, both.ours.head
+    head, ours = both.theirs.track_head, both.ours.head.supervision
     features = heads.clip_features()
     targets = [ClipTargets(objects.labels, objects.masks, 0)]
 
@@ -56,7 +56,7 @@ def run(options: Options) -> Iterator[Row]:
             torch.stack([embeds for _, embeds, _ in outs]),
             features.mask_features,
             targets,
-            ours.points,
+            ours.criterion.points,
         )
         return match
 

@@ -79,14 +79,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--window",
         type=integer(at_least=1),
-        default=36,
-        help="frames seen together (%(default)s)",
+        help="frames seen together (default: as the model was made for, else 36)",
     )
     add(
         "--overlap",
         type=integer(at_least=0),
-        default=6,
-        help="frames two windows share (%(default)s)",
+        help="frames two windows share (default: as the model was made for, else 6)",
     )
     add(
         "--max-frames",
@@ -205,6 +203,13 @@ def describe(result: VideoResult) -> str:
     return "\n".join(map(printable, lines))
 
 
+def windows(args: argparse.Namespace) -> WindowPlan | None:
+    """Return the windows that are asked for; None leaves them to the model."""
+    asked = dict(length=args.window, overlap=args.overlap)
+    asked = {name: value for name, value in asked.items() if value is not None}
+    return WindowPlan(**asked) if asked else None
+
+
 def run(args: argparse.Namespace, scratch: Path) -> int:
     """Do what the command line says; return the exit status."""
     plan = OutputPlan(video=args.out_video, json=args.out_json, masks=args.out_masks)
@@ -215,7 +220,7 @@ def run(args: argparse.Namespace, scratch: Path) -> int:
         args.checkpoint,
         args.device,
         cfg_options=args.cfg_options,
-        windows=WindowPlan(args.window, args.overlap),
+        windows=windows(args),
         max_objects=args.max_objects,
         several_categories=args.several_categories,
         max_iou=args.max_iou,

@@ -1,4 +1,4 @@
-"""Size and cost of the model of a config, room by room, on the CPU.
+"""Size and cost of the model of a config, part by part, on the CPU.
 
     python tools/model_stats.py CONFIG
     python tools/model_stats.py CONFIG --shape 5 480 864
@@ -35,8 +35,8 @@ from tmt_vis.models import TMTVIS
 from tmt_vis.structures import ClipDataSample
 from tmt_vis.text import TextEmbeddingError
 
-# The first prefix that fits names the room; what is left of the head is the decoder.
-ROOMS = {
+# The first prefix that fits names the part; what is left of the head is the decoder.
+PARTS = {
     "backbone": "backbone.",
     "pixel decoder": "head.pixel_decoder.",
     "tcm": "head.guidance.tcm.",
@@ -55,22 +55,22 @@ class Parameters(NamedTuple):
 
 
 def count_parameters(model: nn.Module) -> dict[str, Parameters]:
-    """Count the parameters of each room.
+    """Count the parameters of each part.
 
     Args:
         model: On any device, also the meta device.
     """
-    counts = {room: [0, 0] for room in ROOMS}
+    counts = {part: [0, 0] for part in PARTS}
     for name, parameter in model.named_parameters():
-        room = next(room for room, prefix in ROOMS.items() if name.startswith(prefix))
-        counts[room][0] += parameter.numel()
-        counts[room][1] += parameter.numel() * parameter.requires_grad
-    return {room: Parameters(*both) for room, both in counts.items() if both[0]}
+        part = next(part for part, prefix in PARTS.items() if name.startswith(prefix))
+        counts[part][0] += parameter.numel()
+        counts[part][1] += parameter.numel() * parameter.requires_grad
+    return {part: Parameters(*both) for part, both in counts.items() if both[0]}
 
 
 @torch.no_grad()
 def count_flops(model: TMTVIS, clip: Tensor) -> dict[str, int]:
-    """Count the operations of the prediction of one clip, per room.
+    """Count the operations of the prediction of one clip, per part.
 
     Args:
         model: In evaluation mode.
@@ -84,13 +84,13 @@ def count_flops(model: TMTVIS, clip: Tensor) -> dict[str, int]:
         functional_call(model, weights, (clip, None), dict(mode="tensor"))
     by_module = counter.get_flop_counts()
     modules = {
-        room: f"{type(model).__name__}.{prefix.removesuffix('.')}"
-        for room, prefix in ROOMS.items()
-        if room != "decoder"
+        part: f"{type(model).__name__}.{prefix.removesuffix('.')}"
+        for part, prefix in PARTS.items()
+        if part != "decoder"
     }
     flops = {
-        room: sum(by_module[module].values())
-        for room, module in modules.items()
+        part: sum(by_module[module].values())
+        for part, module in modules.items()
         if module in by_module
     }
     return {**flops, "decoder": counter.get_total_flops() - sum(flops.values())}
@@ -156,18 +156,18 @@ def build_model(cfg: Config, text_dim: int | None) -> TMTVIS:
 def table(
     parameters: Mapping[str, Parameters], flops: Mapping[str, int], num_frames: int
 ) -> list[str]:
-    """Lay out the numbers of all rooms and their sums."""
+    """Lay out the numbers of all parts and their sums."""
     lines = [
-        f"{'room':<14}{'parameters':>14}{'trainable':>14}{'GFLOPs/frame':>14}"
+        f"{'part':<14}{'parameters':>14}{'trainable':>14}{'GFLOPs/frame':>14}"
         f"{'GFLOPs/clip':>13}"
     ]
-    rows = [(room, *parameters.get(room, (0, 0)), flops.get(room, 0)) for room in ROOMS]
+    rows = [(part, *parameters.get(part, (0, 0)), flops.get(part, 0)) for part in PARTS]
     rows = [row for row in rows if any(row[1:])]
     sums = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
-    for room, total, trainable, operations in [*rows, ("all", *sums)]:
+    for part, total, trainable, operations in [*rows, ("all", *sums)]:
         per_clip = operations / 1e9
         lines.append(
-            f"{room:<14}{total:>14,}{trainable:>14,}{per_clip / num_frames:>14.2f}"
+            f"{part:<14}{total:>14,}{trainable:>14,}{per_clip / num_frames:>14.2f}"
             f"{per_clip:>13.2f}"
         )
     return lines

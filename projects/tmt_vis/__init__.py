@@ -22,7 +22,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the inference room on first use; training never needs it."""
+    """Import the inference package on first use; training never needs it."""
     if name == "VISInferencer":
         from tmt_vis.inference import VISInferencer
 

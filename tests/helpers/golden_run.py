@@ -19,7 +19,7 @@ def load_kit(kit, config, label_space):
     converted = convert(source, source_labels=label_space)
     model.load_state_dict(converted.state_dict, strict=True)
     points = FixedPoints(golden_kit.fixed_points())
-    model.head.points = model.head.criterion.points = points
+    model.head.supervision.criterion.points = points
     return model
 
 
@@ -41,7 +41,9 @@ def decode(run):
     Returns:
         Class logits (S, B, Q, K + 1), masks (S, B, Q, T, H, W), queries (S, B, Q, C).
     """
-    outputs = run.model.head.decode(run.features, None, run.model.head.stages)
+    outputs = run.model.head.decode(
+        run.features, None, run.model.head.supervision.stages
+    )
     features = run.features.mask_features
     return SimpleNamespace(
         class_logits=torch.stack([o.class_logits for o in outputs]),

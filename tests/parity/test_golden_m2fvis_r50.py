@@ -112,13 +112,13 @@ def losses(run, variant, monkeypatch):
     head, seen = run.model.head, {}
 
     def spy(name):
-        original = getattr(head.assigner, name)
+        original = getattr(head.supervision.assigner, name)
 
         def call(*args, **kwargs):
             seen[name] = original(*args, **kwargs)
             return seen[name]
 
-        monkeypatch.setattr(head.assigner, name, call)
+        monkeypatch.setattr(head.supervision.assigner, name, call)
 
     spy("assign")
     spy("clip_costs")
@@ -127,7 +127,7 @@ def losses(run, variant, monkeypatch):
     for name in ("cls", "mask", "dice"):
         values = [named[f"d{i}.loss_{name}"] for i in range(LAST)]
         stacked = torch.stack([*values, named[f"loss_{name}"]])
-        by_stage[name] = stacked / head.criterion.loss_weights[name]
+        by_stage[name] = stacked / head.supervision.criterion.loss_weights[name]
     return by_stage, seen["assign"][0], seen["clip_costs"]
 
 
@@ -182,7 +182,7 @@ def test_the_kit_sees_a_changed_decoder(run, mutate, monkeypatch):
 
 
 def test_the_kit_sees_another_bce_normaliser(run, monkeypatch):
-    monkeypatch.setattr(run.model.head.criterion, "mmdet_bce_scale", True)
+    monkeypatch.setattr(run.model.head.supervision.criterion, "mmdet_bce_scale", True)
     by_stage, _, _ = losses(run, "A", monkeypatch)
     assert gap(by_stage["mask"] / FRAMES, "lossA/loss_mask") < TOLERANCE
     assert gap(by_stage["mask"], "lossA/loss_mask") > 1

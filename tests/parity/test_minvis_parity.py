@@ -128,8 +128,7 @@ def patch_points(monkeypatch, ours, points):
         lambda masks, *args: points.expand(len(masks), -1, -1),
     )
     sampler = FixedPoints(points)
-    monkeypatch.setattr(ours.head, "points", sampler)
-    monkeypatch.setattr(ours.head.criterion, "points", sampler)
+    monkeypatch.setattr(ours.head.supervision.criterion, "points", sampler)
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 5])

@@ -99,8 +99,7 @@ def patch_points(monkeypatch, theirs, ours, points):
         lambda masks, *args: points.expand(len(masks), -1, -1),
     )
     sampler = FixedPoints(points)
-    monkeypatch.setattr(ours.head, "points", sampler)
-    monkeypatch.setattr(ours.head.criterion, "points", sampler)
+    monkeypatch.setattr(ours.head.supervision.criterion, "points", sampler)
 
 
 def theirs_losses(model, inputs, truth, monkeypatch):
@@ -132,7 +131,7 @@ def test_losses_up_to_the_bce_factor(pair, num_frames, monkeypatch):
 
 
 def test_the_bce_factor_can_be_had(pair, monkeypatch):
-    monkeypatch.setattr(pair[1].head.criterion, "mmdet_bce_scale", True)
+    monkeypatch.setattr(pair[1].head.supervision.criterion, "mmdet_bce_scale", True)
     check_losses(pair, 2, monkeypatch, bce_factor=1)
 
 

@@ -70,7 +70,10 @@ class VISInferencer:
         if dtype is not None:
             self.cfg.model.predict_dtype = dtype
         self.model = load_model(self.cfg, checkpoint, device)
-        self.windows = choose_plan(self.model.head, windows)
+        try:
+            self.windows = choose_plan(self.model.head, windows)
+        except ValueError as error:
+            raise InferenceError(str(error)) from error
         self.link = link or LinkOptions()
         self.max_objects = max_objects
         self.several_categories = several_categories

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-# The room also makes CheckpointLoader read weights only.
+# The package also makes CheckpointLoader read weights only.
 from tmt_vis.engine import (
     IncompleteWeightsError,
     apply_options,

@@ -48,6 +48,25 @@ class ClipTargets:
         return len(self.labels)
 
 
+def frame_targets(targets: Sequence[ClipTargets]) -> list[ClipTargets]:
+    """Make a clip of each frame, of the objects with a pixel in it.
+
+    All frames of a clip keep its seed: they are compared at the same points.
+
+    Args:
+        targets: of each clip.
+
+    Returns:
+        Targets of single frames, clip by clip.
+    """
+    frames = []
+    for target, seen in zip(targets, presence(targets), strict=True):
+        for number, objects in enumerate(seen.T):
+            rows = torch.from_numpy(objects.nonzero()[0]).to(target.labels.device)
+            frames.append(target.part(rows, slice(number, number + 1)))
+    return frames
+
+
 def presence(targets: Sequence[ClipTargets]) -> list[NDArray[np.bool_]]:
     """Tell on the host which objects have a pixel in which frames, with one copy.
 

@@ -43,9 +43,9 @@ def _members_by_class(
 
 def _noun(members: Members) -> str | None:
     # A declared prompt beats a name: whoever wrote it knew the name misleads.
-    spoken = [category for _, category in members if category.has_text]
-    declared = [category.noun for category in spoken if category.prompt]
-    return next(iter(declared + [category.noun for category in spoken]), None)
+    with_text = [category for _, category in members if category.has_text]
+    declared = [category.noun for category in with_text if category.prompt]
+    return next(iter(declared + [category.noun for category in with_text]), None)
 
 
 def _names(ordered: list[Members]) -> tuple[str, ...]:

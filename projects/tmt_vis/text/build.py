@@ -114,8 +114,8 @@ def build_text_embeddings(cfg: Mapping[str, Any], taxonomy: Taxonomy) -> np.ndar
     _check_cfg(cfg)
     encoder = TEXT_ENCODERS.build(dict(cfg["encoder"]))
     templates = _templates(cfg)
-    spoken = taxonomy.has_text
-    if not spoken.any():
+    with_text = taxonomy.has_text
+    if not with_text.any():
         raise TextEmbeddingError("no category of this taxonomy has text")
     command = make_command(encoder, taxonomy, templates)
     parts = []
@@ -127,6 +127,6 @@ def build_text_embeddings(cfg: Mapping[str, Any], taxonomy: Taxonomy) -> np.ndar
             else _lookup(cfg, encoder, prompts, command)
         )
     vectors = unit_rows(np.mean(parts, axis=0)) if len(parts) > 1 else parts[0]
-    embeddings = np.zeros((len(spoken), vectors.shape[1]), dtype=np.float32)
-    embeddings[spoken] = vectors
+    embeddings = np.zeros((len(with_text), vectors.shape[1]), dtype=np.float32)
+    embeddings[with_text] = vectors
     return embeddings

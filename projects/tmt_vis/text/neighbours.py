@@ -27,13 +27,14 @@ def nearest_categories(
         raise TextEmbeddingError(
             f"each row needs a name, got {len(embeddings)} rows, {len(names)} names"
         )
-    spoken = np.flatnonzero(np.abs(embeddings).max(axis=1))
-    cosines = embeddings[spoken] @ embeddings[spoken].T
+    with_text = np.flatnonzero(np.abs(embeddings).max(axis=1))
+    cosines = embeddings[with_text] @ embeddings[with_text].T
     np.fill_diagonal(cosines, -np.inf)
-    order = np.argsort(-cosines, axis=1, kind="stable")[:, : min(k, len(spoken) - 1)]
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, : min(k, len(with_text) - 1)]
     return {
-        names[spoken[row]]: [
-            (names[spoken[column]], float(cosines[row, column])) for column in columns
+        names[with_text[row]]: [
+            (names[with_text[column]], float(cosines[row, column]))
+            for column in columns
         ]
         for row, columns in enumerate(order)
     }

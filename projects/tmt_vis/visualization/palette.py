@@ -1,6 +1,6 @@
 """One colour per track id: the same in every frame, run and process.
 
-Colours are RGB everywhere in this room; only the video writer, which hands frames to
+Colours are RGB everywhere in this package; only the video writer, which hands frames to
 OpenCV, turns them around.
 """
 

@@ -42,7 +42,7 @@ def test_the_published_sizes(tool):
 def test_every_parameter_has_one_room(tool):
     model = build()
     counts = tool.count_parameters(model)
-    assert set(counts) == set(tool.ROOMS)
+    assert set(counts) == set(tool.PARTS)
     assert sum(c.total for c in counts.values()) == sum(
         parameter.numel() for parameter in model.parameters()
     )
@@ -77,7 +77,7 @@ def test_decoder_flops_by_hand(tool):
 def test_frames_pass_the_backbone_one_by_one(tool):
     model = build().eval()
     one, three = (tool.count_flops(model, torch.randn(1, t, 3, 64, 64)) for t in (1, 3))
-    assert set(one) == set(tool.ROOMS)
+    assert set(one) == set(tool.PARTS)
     for room in ("backbone", "pixel decoder"):
         assert three[room] == 3 * one[room] > 0
     assert model.head.query_decoder.query_feat.weight.requires_grad
@@ -100,10 +100,10 @@ def test_from_the_command_line(tool, repo_root, capsys):
     printed = capsys.readouterr().out
     assert "2 frames of 64 x 64 (padded)" in printed and "activations" in printed
     rows = [line.rsplit(maxsplit=4) for line in printed.splitlines()]
-    rooms = {row[0]: row[1:] for row in rows if row[0] in (*tool.ROOMS, "all")}
-    assert {"backbone", "pixel decoder", "tcm", "tim", "all"} <= set(rooms)
+    parts = {row[0]: row[1:] for row in rows if row[0] in (*tool.PARTS, "all")}
+    assert {"backbone", "pixel decoder", "tcm", "tim", "all"} <= set(parts)
     for column in range(4):
-        values = {k: float(row[column].replace(",", "")) for k, row in rooms.items()}
+        values = {k: float(row[column].replace(",", "")) for k, row in parts.items()}
         total = values.pop("all")
         assert total == pytest.approx(sum(values.values()), abs=0.05) and total > 0
 

@@ -88,7 +88,10 @@ def test_built_presets_differ_in_their_modules():
         for head in (paper, strict, released)
     ]
     assert trained == [True, True, False]
-    first = [head.stages[0].class_name for head in (paper, strict, released, joint)]
+    first = [
+        head.supervision.stages[0].class_name
+        for head in (paper, strict, released, joint)
+    ]
     assert first == ["d0.loss_taxo", "d0.loss_taxo", None, "d0.loss_cls"]
 
 

@@ -54,7 +54,7 @@ def test_single_window_is_model_predict(inferencer, prepare, length):
 @pytest.mark.parametrize("several, kept", [(True, [2, 5]), (False, [2, 3, 5])])
 def test_which_queries_are_kept(inferencer, prepare, monkeypatch, several, kept):
     """Query 2 has the two best pairs: it takes two of three places, or one."""
-    head, plain = inferencer.model.head, inferencer.model.head.link_frames
+    head, plain = inferencer.model.head, inferencer.model.head.query_tracks
     probs = torch.zeros(8, 25)
     probs[2, 0], probs[2, 1], probs[5, 3], probs[3, 3] = 0.9, 0.8, 0.7, 0.6
     embeds = []
@@ -64,7 +64,7 @@ def test_which_queries_are_kept(inferencer, prepare, monkeypatch, several, kept)
         embeds.append(tracks.mask_embeds)
         return tracks
 
-    monkeypatch.setattr(head, "link_frames", watched)
+    monkeypatch.setattr(head, "query_tracks", watched)
     monkeypatch.setattr(head, "slot_probs", lambda *args: probs)
     engine = _engine(inferencer, None, several_categories=several, max_objects=3)
     ((window, _),) = engine.run(prepare(frames(2), name="v"))

@@ -10,11 +10,11 @@ from helpers.readable_tracking import tracked
 from helpers.tiny_model import build, head_cfg, samples
 from mmdet.models.layers import SinePositionalEncoding
 from mmdet.registry import MODELS
-from mmengine.structures import InstanceData
 
 from tmt_vis.models import QuerySimilarityTracker, TrackReference
 from tmt_vis.models.features import PixelFeatures
 from tmt_vis.models.query_decoder import StageOutput
+from tmt_vis.structures import ClipTargets, frame_targets
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_classes_are_the_softmax_of_the_mean_logits(minvis):
     draw = [torch.randn(6, 5, n, generator=generator) for n in (8, 3, 4)]
     output = StageOutput(draw[0] * 4, draw[1], draw[2], draw[2])
     for rows in (slice(0, 3), slice(3, 6)):
-        video = minvis.head.link_frames(StageOutput(*(x[rows] for x in output)))
+        video = minvis.head.query_tracks(StageOutput(*(x[rows] for x in output)))
         order = tracked(output.queries[rows].numpy())
         logits = [f[o] for f, o in zip(output.class_logits[rows], order, strict=True)]
         embeds = [f[o] for f, o in zip(output.mask_embeds[rows], order, strict=True)]
@@ -99,7 +99,7 @@ def test_scores_of_a_video_by_hand(minvis):
     inputs, data = samples(("ytvis19",), frames=3)
     inputs[:, 1] *= 3
     head, features = minvis.head, features_of(minvis, inputs)
-    final = head.decode(features, None, head.stages[-1:])[0]
+    final = head.decode(features, None, head.supervision.stages[-1:])[0]
     order = tracked(final.queries.detach().numpy())
     logits = [f[o] for f, o in zip(final.class_logits, order, strict=True)]
     keep = head.class_keep(["ytvis19"])[0]
@@ -131,7 +131,7 @@ def test_frames_do_not_see_each_other(minvis):
     inputs, _ = samples(("ytvis19",), frames=3)
     inputs.requires_grad_()
     features = features_of(minvis, inputs)
-    final = minvis.head.decode(features, None, minvis.head.stages[-1:])[0]
+    final = minvis.head.decode(features, None, minvis.head.supervision.stages[-1:])[0]
     final.class_logits[1].sum().backward()
     touched = inputs.grad[0].flatten(1).abs().sum(1) > 0
     assert touched.tolist() == [False, True, False]
@@ -169,7 +169,7 @@ def test_masks_are_those_of_each_frame(minvis):
     inputs, data = samples(("ytvis19",), frames=3)
     pixels = minvis.extract_feat(inputs)
     final, _ = minvis.head.decode_final(minvis.head.clip_features(pixels, 1), "ytvis19")
-    queries = minvis.head.link_frames(final)
+    queries = minvis.head.query_tracks(final)
     assert queries.mask_embeds.shape == (3, 8, 32)
     sample = minvis.predict(inputs, data)[0]
     tracks, padded = sample.pred_tracks, sample.batch_input_shape
@@ -186,19 +186,19 @@ def test_masks_are_those_of_each_frame(minvis):
 # ------------------------------------------------------------------------ training
 
 
-def test_an_absent_instance_is_no_target(minvis):
+def test_an_absent_instance_is_no_target():
     masks = torch.zeros(2, 3, 4, 4, dtype=torch.bool)
     masks[0, :, 1, 1] = True
     masks[1, 2, 3, 3] = True
-    _, (sample, _) = samples()
-    sample.gt_instances = InstanceData(labels=torch.tensor([7, 3]), masks=masks)
-    frames = minvis.head._decoded_targets(sample)
-    own = minvis.head.vocabulary.slots_to_union("ytvis19")
-    first, second = own[[7, 3]].tolist()
-    assert [f.labels.tolist() for f in frames] == [[first], [first], [first, second]]
+    other = ClipTargets(torch.tensor([4]), masks[:1, :2], None)
+    *frames, fourth, fifth = frame_targets(
+        [ClipTargets(torch.tensor([7, 3]), masks, 5), other]
+    )
+    assert [f.labels.tolist() for f in frames] == [[7], [7], [7, 3]]
+    assert fourth.labels.tolist() == fifth.labels.tolist() == [4]
     assert [tuple(f.masks.shape) for f in frames] == [(1, 1, 4, 4)] * 2 + [(2, 1, 4, 4)]
     assert all(f.masks.flatten(1).any(1).all() for f in frames)
-    assert {f.seed for f in frames} == {100}
+    assert {f.seed for f in frames} == {5}
 
 
 def test_a_clip_is_trained_like_its_frames(tmt):

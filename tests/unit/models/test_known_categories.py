@@ -35,13 +35,13 @@ def test_an_unknown_category_is_neither_positive_nor_negative(restricted):
 def test_the_matching_does_not_see_unknown_categories(monkeypatch):
     model = build()
     seen = []
-    assign = model.head.assigner.assign
+    assign = model.head.supervision.assigner.assign
 
     def spy(logits, *args):
         seen.append(logits)
         return assign(logits, *args)
 
-    monkeypatch.setattr(model.head.assigner, "assign", spy)
+    monkeypatch.setattr(model.head.supervision.assigner, "assign", spy)
     model.loss(*federated(KNOWN))
     probs = seen[0].softmax(-1)
     own = model.head.vocabulary.slots_to_union("ytvis19")

@@ -170,7 +170,7 @@ def test_clips_of_a_batch_do_not_see_each_other(name):
     inputs.requires_grad_()
     features = model.head.clip_features(model.extract_feat(inputs), len(inputs))
     compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
-    final = model.head.decode(features, compiled, model.head.stages[-1:])[0]
+    final = model.head.decode(features, compiled, model.head.supervision.stages[-1:])[0]
     final.class_logits[0].sum().backward()
     assert inputs.grad[0].abs().sum() > 0 and inputs.grad[1].abs().sum() == 0
 
@@ -189,7 +189,7 @@ def test_each_layer_is_guided_by_the_prediction_in_front_of_it(monkeypatch):
     inputs, _ = samples()
     features = model.head.clip_features(model.extract_feat(inputs), len(inputs))
     compiled = model.head.compile_taxonomy(features, ["ytvis19", "ovis"])
-    stages = model.head.decode(features, compiled, model.head.stages)
+    stages = model.head.decode(features, compiled, model.head.supervision.stages)
     for guide, stage in zip(guides, stages[:-1], strict=True):
         assert torch.equal(guide, stage.mask_embeds) and not guide.requires_grad
 

@@ -6,50 +6,28 @@ Without ``compilation`` and ``injection`` the same code is Mask2Former-VIS, and 
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS, TASK_UTILS
 from mmengine.config import ConfigDict
 from torch import Tensor
 
-from tmt_vis.losses import (
-    SetCriterion,
-    Stage,
-    StageKind,
-    StagePredictions,
-    TaxonomyLossPlan,
-    plan_stages,
-    restrict_logits,
-)
-from tmt_vis.ops import PointSampler
+from tmt_vis.losses import Stage
 from tmt_vis.streaming import TrackState, WindowPrediction, WindowRequest
-from tmt_vis.structures import ClipDataSample, ClipTargets
+from tmt_vis.structures import ClipDataSample, frame_targets
 from tmt_vis.typedefs import ConfigType, Losses
 
 from ..features import ClipFeatures, PixelFeatures
 from ..postprocessing import choose_queries, encode_window, query_mask_logits
 from ..prediction_heads import check_foreign_classifier
 from ..query_decoder import QueryDecoder, StageOutput
+from ..query_supervision import QuerySupervision, loss_weights
+from ..query_tracks import QueryTracks, track_reference
 from ..taxonomy import CompiledTaxonomy, UnionVocabulary, build_guidance
 from ..trackers import TrackReference
 from .base import VideoHead
 from .version_0_4 import frame_options, rename_keys
-
-
-class QueryTracks(NamedTuple):
-    """What all queries of one video say, before any is chosen.
-
-    Args:
-        class_logits: ``(Q, K + 1)``, not restricted to a label space.
-        mask_embeds: ``(Q, C)``, or ``(T, Q, C)`` where each frame has its own.
-        last_queries: ``(Q, C)`` of the last frame, from which a tracker goes on; None
-            where frames are decoded together.
-    """
-
-    class_logits: Tensor
-    mask_embeds: Tensor
-    last_queries: Tensor | None
 
 
 @MODELS.register_module()
@@ -131,28 +109,23 @@ class TMTVISHead(VideoHead):
             query_init=query_init,
             temporal=not self.per_frame,
         )
-        criterion = dict(criterion or {})
-        taxonomy_loss = TaxonomyLossPlan(**criterion.pop("taxonomy_loss", {}))
-        weights = dict(cls=2.0, mask=5.0, dice=5.0, taxo=0.5)
-        weights.update(criterion.pop("loss_weights", {}))
         self.guidance = build_guidance(
             guidance,
             compilation=compilation,
             injection=injection,
             vocab_mode=vocab_mode,
-            loss_weight=weights.pop("comp", weights["taxo"]),
+            loss_weight=loss_weights(criterion)["comp"],
             vocabulary=self.vocabulary,
             channels=self.query_decoder.channels,
             num_decoder_layers=self.query_decoder.num_layers,
         )
-        self.points = PointSampler(**criterion.pop("points", {}))
-        self.criterion = SetCriterion(
-            loss_weights=weights, points=self.points, **criterion
+        self.supervision = QuerySupervision(
+            criterion=criterion,
+            assigner=assigner,
+            num_layers=self.query_decoder.num_layers,
+            injection=None if self.guidance is None else self.guidance.tim,
         )
-        assigner = dict(type="TaxoHungarianAssigner") | dict(assigner or {})
-        self.assigner = TASK_UTILS.build(assigner)
         self.refiner = None if refiner is None else MODELS.build(refiner)
-        self.stages = self._plan_stages(taxonomy_loss)
 
     def _set_frames(
         self,
@@ -172,20 +145,6 @@ class TMTVISHead(VideoHead):
         self.frames_per_chunk = frames_per_chunk
         cfg = tracker or dict(type="QuerySimilarityTracker")
         self.tracker = TASK_UTILS.build(cfg) if per_frame else None
-
-    def _plan_stages(self, taxonomy_loss: TaxonomyLossPlan) -> tuple[Stage, ...]:
-        tim = None if self.guidance is None else self.guidance.tim
-        injected = () if tim is None else tim.injected_layers
-        stages = plan_stages(self.query_decoder.num_layers, injected, taxonomy_loss)
-        kinds = {stage.kind for stage in stages}
-        mixed = {StageKind.INITIAL, StageKind.INJECTED} <= kinds
-        if mixed and tim is not None and not tim.keeps_query_count:
-            raise ValueError(
-                "concatenation changes the number of queries, so the queries before "
-                "and after it cannot both predict; use taxonomy_loss.target="
-                "'replace_aux0'"
-            )
-        return stages
 
     def init_weights(self) -> None:
         """Initialise the pixel decoder; the other parts did so when built."""
@@ -269,7 +228,7 @@ class TMTVISHead(VideoHead):
         """Return class logits and mask embeddings of the last stage; see the base."""
         features = self.clip_features(pixels, len(label_spaces))
         compiled = self.compile_taxonomy(features, features.repeat(label_spaces))
-        (final,) = self.decode(features, compiled, self.stages[-1:])
+        (final,) = self.decode(features, compiled, self.supervision.stages[-1:])
         return final.class_logits, final.mask_embeds
 
     # ------------------------------------------------------------------- training
@@ -282,53 +241,18 @@ class TMTVISHead(VideoHead):
         known = self.known_keep(samples)
         known = known.repeat_interleave(features.clips_per_sample, dim=0)
         compiled = self.compile_taxonomy(features, spaces, samples=clips)
-        outputs = self.decode(features, compiled, self.stages)
-        class_logits = torch.stack([o.class_logits for o in outputs])
+        outputs = self.decode(features, compiled, self.supervision.stages)
+        targets = [self.clip_targets(sample) for sample in samples]
+        targets = frame_targets(targets) if self.per_frame else targets
         class_keep = self.class_keep(spaces) & known
-        predictions = StagePredictions(
-            class_logits=restrict_logits(class_logits, class_keep),
-            mask_embeds=torch.stack([o.mask_embeds for o in outputs]),
-            mask_features=features.mask_features,
+        losses = self.supervision.losses(
+            outputs, features.mask_features, targets, class_keep
         )
-        targets = [t for sample in samples for t in self._decoded_targets(sample)]
-        assignment = self._assign(predictions, targets)
-        with torch.autocast(class_logits.device.type, enabled=False):
-            losses = self.criterion(predictions, targets, assignment, self.stages)
-            if compiled is not None:
-                losses |= self.guidance.loss(
-                    compiled, targets, spaces, self.vocabulary, known=known
-                )
+        if compiled is not None:
+            losses |= self.guidance.loss(
+                compiled, targets, spaces, self.vocabulary, known=known
+            )
         return losses
-
-    def _decoded_targets(self, sample: ClipDataSample) -> list[ClipTargets]:
-        """Return the targets of the clips that a sample is decoded as.
-
-        Those of a frame are the instances with a pixel in it; all frames of a clip are
-        compared at the points of its seed.
-        """
-        target = self.clip_targets(sample)
-        if not self.per_frame:
-            return [target]
-        present = target.masks.flatten(2).any(-1)  # (N, T)
-        return [
-            target.part(seen, slice(frame, frame + 1))
-            for frame, seen in enumerate(present.unbind(1))
-        ]
-
-    def _assign(
-        self, predictions: StagePredictions, targets: Sequence[ClipTargets]
-    ) -> list[Tensor]:
-        matches = self.assigner.assign(
-            predictions.class_logits.detach(),
-            predictions.mask_embeds.detach(),
-            predictions.mask_features.detach(),
-            targets,
-            self.points,
-        )
-        reuse = [i for i, s in enumerate(self.stages) if not s.own_assignment]
-        for match in matches:
-            match[reuse] = match[-1].clone()
-        return matches
 
     # ------------------------------------------------------------------ inference
 
@@ -342,7 +266,7 @@ class TMTVISHead(VideoHead):
         final, compiled = self.decode_final(
             features, request.label_space, vocabulary, sample=request.sample
         )
-        tracks = self.link_frames(final, _reference(state, window.start))
+        tracks = self.query_tracks(final, track_reference(state, window.start))
         probs = self.slot_probs(tracks.class_logits, request.label_space, vocabulary)
         kept = choose_queries(
             probs, request.max_objects, several_categories=request.several_categories
@@ -351,23 +275,20 @@ class TMTVISHead(VideoHead):
         logits = query_mask_logits(embeds, pixels.mask_features)
         if self.refiner is not None:
             logits = self.refiner(logits, pixels)
-        report = following = None
+        report = None
         if compiled is not None:
             space = request.label_space
             report = self.guidance.report(compiled, space, vocabulary)
-        if self.per_frame:
-            embeds = tracks.last_queries[kept]
-            following = TrackState(window.stop, dict(queries=tracks.last_queries))
         prediction = encode_window(
             request,
             logits,
             slot_probs=probs[kept],
-            embeddings=embeds,
+            embeddings=tracks.last_queries[kept] if self.per_frame else embeds,
             queries=kept,
             tracks=kept if self.per_frame else None,
             taxonomy=report,
         )
-        return prediction, following
+        return prediction, tracks.state(window.stop)
 
     def decode_final(
         self,
@@ -401,33 +322,22 @@ class TMTVISHead(VideoHead):
                 )
             else:
                 compiled = shared[part]
-            outputs += self.decode(piece, compiled, self.stages[-1:], vocabulary)
+            outputs += self.decode(
+                piece, compiled, self.supervision.stages[-1:], vocabulary
+            )
             taxonomies.append(compiled)
         if len(outputs) == 1:
             return outputs[0], taxonomies[0]
         whole = StageOutput(*map(torch.cat, zip(*outputs, strict=True)))
         return whole, self.guidance and CompiledTaxonomy.cat(taxonomies)
 
-    def link_frames(
+    def query_tracks(
         self, final: StageOutput, reference: TrackReference | None = None
     ) -> QueryTracks:
-        """Put the decoded clips of one video together.
-
-        Args:
-            final: of the last stage, of one clip, or frame by frame.
-            reference: tracks that the frames continue; None starts new ones.
-        """
-        if not self.per_frame:
-            return QueryTracks(
-                final.class_logits[0], final.mask_embeds[0].float(), None
-            )
-        queries = final.queries.float()
-        order = self.tracker(queries, reference)
-        return QueryTracks(
-            class_logits=_sorted(final.class_logits.float(), order).mean(0),
-            mask_embeds=_sorted(final.mask_embeds.float(), order),
-            last_queries=_sorted(queries, order)[-1],
-        )
+        """Put the decoded clips of one video together, see :class:`QueryTracks`."""
+        if self.per_frame:
+            return QueryTracks.of_frames(final, self.tracker, reference)
+        return QueryTracks.of_clip(final)
 
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
@@ -438,15 +348,3 @@ class TMTVISHead(VideoHead):
             own = f"{prefix}query_decoder.cls_embed."
             check_foreign_classifier(state_dict, own, self.query_decoder.cls_embed)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
-def _reference(state: TrackState | None, start: int) -> TrackReference | None:
-    """Find the last frame of the window before in the window that starts here."""
-    if state is None:
-        return None
-    return TrackReference(state.tensors["queries"], state.stop - 1 - start)
-
-
-def _sorted(values: Tensor, order: Tensor) -> Tensor:
-    """Sort ``(T, Q, C)`` by track."""
-    return torch.take_along_dim(values, order.unsqueeze(-1), dim=1)

@@ -146,7 +146,8 @@ class TaxonomyGuidance(nn.Module):
         present = torch.zeros_like(keep)
         for row, target in zip(present, targets, strict=True):
             row[target.labels] = True
-        loss = compilation_loss(compiled.score_logits, present, keep)
+        with torch.autocast(keep.device.type, enabled=False):
+            loss = compilation_loss(compiled.score_logits, present, keep)
         return {"loss_taxo_comp": self.loss_weight * loss}
 
     def report(

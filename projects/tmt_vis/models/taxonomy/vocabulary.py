@@ -76,16 +76,16 @@ class UnionVocabulary(nn.Module):
             ValueError: if a label space has only categories without text.
         """
         # From the taxonomy, not the buffers: those may be on the meta device.
-        spoken = np.asarray(self.taxonomy.has_text)
-        silent = [
+        with_text = np.asarray(self.taxonomy.has_text)
+        without_text = [
             name
             for name in self.taxonomy.label_spaces
-            if not spoken[self.taxonomy.slot_to_union(name)].any()
+            if not with_text[self.taxonomy.slot_to_union(name)].any()
         ]
-        if silent:
+        if without_text:
             raise ValueError(
                 f"TCM needs at least one category with text in every label space, but "
-                f"{silent} have none; give a category a prompt and has_text=true"
+                f"{without_text} have none; give a category a prompt and has_text=true"
             )
 
     def slots_to_union(self, label_space: str) -> Tensor:
