@@ -10,8 +10,8 @@ from tmt_vis.datasets.errors import AnnotationError
 from tmt_vis.taxonomy import LabelSpace, TaxonomyError
 
 from ..findings import Findings
+from .annotation_splitter import AnnotationSplitter, Part
 from .extras import FrameChecker, check_boxes
-from .pieces import Dissection, Part
 from .statistics import DatasetStatistics
 
 
@@ -75,10 +75,10 @@ def check_dataset(
         frames = FrameChecker(image_root, decode=decode, **sinks)
     if not tables.get("annotations"):
         report.warnings.add("no annotations: for tests only", path)
-    dissection = Dissection(path, space, tables, report.errors.add)
-    on_start(dissection.num_videos)
+    splitter = AnnotationSplitter(path, space, tables, report.errors.add)
+    on_start(splitter.num_videos)
     ids: set[int] = set()
-    for part in dissection.parts():
+    for part in splitter.parts():
         report.statistics.add(part)
         _add_warnings(part, report.warnings, ids)
         check_boxes(part, report.warnings)

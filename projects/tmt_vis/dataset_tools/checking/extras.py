@@ -17,7 +17,7 @@ from tmt_vis.datasets.frame_files import ImageHeader, locate_frame, read_header
 from tmt_vis.datasets.transforms import LoadClipFrames
 
 from ..findings import Findings
-from .pieces import Part
+from .annotation_splitter import Part
 
 # Boxes are often made from polygons, and are wider or narrower by up to a pixel.
 _BOX_TOLERANCE = 1.0

@@ -9,7 +9,7 @@ from tmt_vis.datasets import segmentation
 from tmt_vis.printing import printable
 from tmt_vis.taxonomy import LabelSpace
 
-from .pieces import Part
+from .annotation_splitter import Part
 
 _POINTS = ("min", "q25", "median", "q75", "max")
 

@@ -49,7 +49,7 @@ class _Piece(AnnotationFile):
         return dict(self._tables)
 
 
-class Dissection:
+class AnnotationSplitter:
     """Take a file apart.
 
     Args:
