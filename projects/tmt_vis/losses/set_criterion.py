@@ -16,6 +16,9 @@ from .left_out import left_out_queries
 from .mask_losses import point_bce, point_dice
 from .stage_plan import Stage
 
+# Far below the weight of one query, a tenth, shared by a thousand processes.
+_SMALLEST_NORM = 1e-6
+
 
 @dataclass(frozen=True)
 class StagePredictions:
@@ -194,6 +197,8 @@ class SetCriterion:
         if left_out is not None:
             norms[1:] -= self.no_object_weight * left_out.sum((1, 2))
         all_reduce(norms, op="mean")
+        if left_out is not None:
+            norms = norms.clamp(min=_SMALLEST_NORM)  # all may be left out
         return norms[0].clamp(min=1), norms[1:]
 
     def _mask_losses(

@@ -149,6 +149,15 @@ def test_without_a_list_everything_is_known(tmp_path):
     assert known(tmp_path, not_exhaustive_category_ids=[1]) is None
 
 
+def test_samples_say_of_which_categories_objects_were_left_out(tmp_path):
+    video = moving_video(1, 2, extra=dict(not_exhaustive_category_ids=[8, 77]))
+    write_frames(tmp_path, [video])
+    data = native_json([video], categories=CATEGORIES)
+    dataset = read(tmp_path, data, pipeline=PACK)
+    sample = dataset[ClipIndex(0, 0, 1)]["data_samples"]
+    assert names_of(sample.incomplete_slots, "ytvis19") == ["dog"]
+
+
 def test_negatives_that_the_file_does_not_list_are_nobodys(tmp_path):
     assert known(tmp_path, neg_category_ids=[77, 14]) == ["person", "dog", "cat"]
 

@@ -89,3 +89,23 @@ def test_at_test_time_every_category_of_the_label_space_stays():
     ]
     assert torch.equal(tracks[0].scores, tracks[1].scores)
     assert torch.equal(tracks[0].labels, tracks[1].labels)
+
+
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_crowds_and_incomplete_categories_reach_the_losses(per_frame):
+    """In a clip without objects, only "no object" can be learnt, by every query."""
+
+    def pushed(**facts):
+        model = build(per_frame=per_frame, taxonomy_modules=False)
+        inputs, data = samples(("ytvis19",), instances=0)
+        if facts.pop("crowd", False):
+            crowd = samples(("ytvis19",), instances=1)[1][0].gt_instances
+            crowd.masks[:] = True
+            data[0].ignored_instances = crowd
+        data[0].set_metainfo(facts)
+        sum(model.loss(inputs, data).values()).backward()
+        return model.head.query_decoder.cls_embed.bias.grad[-1].abs().item()
+
+    assert pushed() > 0
+    assert pushed(incomplete_slots=tuple(range(40))) == 0
+    assert pushed(crowd=True) < 0.7 * pushed(), "a query without a mask lies nowhere"
