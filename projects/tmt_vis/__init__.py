@@ -8,7 +8,7 @@ from typing import Any
 
 from tmt_vis import assigners, datasets, engine, evaluation, models, visualization
 
-__version__ = "0.4.2"
+__version__ = "0.5.0"
 __all__ = [
     "VISInferencer",
     "__version__",

@@ -59,6 +59,33 @@ class VideoRunner(Runner):
         loader.worker_init_fn = SignalProofWorkers(loader.worker_init_fn)
         return loader
 
+    def build_optim_wrapper(
+        self, optim_wrapper: OptimWrapper | dict[str, Any]
+    ) -> OptimWrapper | OptimWrapperDict:
+        """Build the optimiser; warn of learning rates that no parameter gets.
+
+        mmengine passes over `custom_keys` that match nothing, so a module that has
+        moved would silently train at the base rate. Keys of the backbone are passed
+        over here as well: the schedules name those of several backbones.
+
+        Args:
+            optim_wrapper: a wrapper, which is returned, or its config.
+        """
+        if isinstance(optim_wrapper, Mapping):
+            paramwise = optim_wrapper.get("paramwise_cfg") or {}
+            names = [name for name, _ in self.model.named_parameters()]
+            lost = [
+                key
+                for key in paramwise.get("custom_keys") or {}
+                if key.startswith("head.") and not any(key in name for name in names)
+            ]
+            if lost:
+                self.logger.warning(
+                    f"paramwise_cfg.custom_keys {lost} match no parameter, so they "
+                    "change nothing; docs/upgrade.md lists modules that moved"
+                )
+        return super().build_optim_wrapper(optim_wrapper)
+
     def scale_lr(
         self,
         optim_wrapper: OptimWrapper | OptimWrapperDict,

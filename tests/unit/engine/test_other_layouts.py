@@ -129,3 +129,20 @@ def test_numbers_of_iterations_are_checked(tmp_path, option, value):
     ):
         run_training(cfg)
     assert not list(tmp_path.glob("*.pth"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        ({"head.linear": {"lr_mult": 2.0}}, "['head.linear']"),
+        ({"linear": {"lr_mult": 2.0}}, None),
+        ({"backbone.norm": {"lr_mult": 2.0}}, None),  # of another backbone
+    ],
+)
+def test_rates_that_no_parameter_gets_are_named(tmp_path, said, keys, named):
+    cfg = config(tmp_path, max_iters=1)
+    cfg.optim_wrapper.paramwise_cfg = dict(custom_keys=keys)
+    run_training(cfg)
+    warnings = [line for line in said if "match no parameter" in line]
+    assert len(warnings) == (named is not None)
+    assert named is None or named in warnings[0]
