@@ -42,3 +42,20 @@ def mean_std(x, axes=1):
 def foreground(masks, axes):
     """Return the share of positive mask logits over all but the first axes."""
     return (masks > 0).flatten(axes).float().mean(-1)
+
+
+def check_tracks(kit, tracks):
+    """Compare scored tracks; those without a pixel score 0, in any order."""
+    golden = golden_kit.golden(kit)
+    check(kit, "final/scores", tracks.scores)
+    ours = list(zip(tracks.labels.tolist(), tracks.queries.tolist(), strict=True))
+    theirs = zip(golden["final/labels"], golden["final/query"], strict=True)
+    theirs = [(int(label), int(query)) for label, query in theirs]
+    assert sorted(ours) == sorted(theirs)
+    rows = np.array([ours.index(pair) for pair in theirs])
+    shown = golden["final/scores"] > 0
+    assert np.array_equal(rows[shown], np.flatnonzero(shown))
+    tubes = [tracks.tubes[row] for row in rows]
+    check(kit, "final/mask_area", np.stack([tube.frame_areas() for tube in tubes]))
+    bits = np.stack([tube.decode() for tube in tubes])[..., ::4, ::4]
+    check(kit, "final/mask_bits_sample", bits)

@@ -24,6 +24,25 @@ class TinyHost:
     train_frames: tuple[int, ...] = (1, 2, 5)
 
 
+_VIDEO = dict(
+    encoder=dict(num_layers=2, num_heads=4, ffn_channels=32),
+    decoder=dict(num_queries=6, num_layers=2, num_heads=4, ffn_channels=32),
+)
+
+
+def vita_cfg(**head: Any) -> dict[str, Any]:
+    """Make the config of a tiny VITA, guided unless told otherwise."""
+    video = _VIDEO | head.pop("video", {})
+    return model_cfg(type="VITAHead", video=video, **head)
+
+
+def genvis_cfg(**head: Any) -> dict[str, Any]:
+    """Make the config of a tiny GenVIS, guided unless told otherwise."""
+    video = _VIDEO | head.pop("video", {})
+    model = model_cfg(type="GenVISHead", video=video, **head)
+    return model | dict(frozen=("backbone", "head.pixel_decoder", "head.query_decoder"))
+
+
 HOSTS = {
     "mask2former_vis": TinyHost(lambda: model_cfg(taxonomy_modules=False)),
     "minvis": TinyHost(lambda: model_cfg(taxonomy_modules=False, per_frame=True)),
@@ -31,4 +50,8 @@ HOSTS = {
     "idol": TinyHost(lambda: eager_idol(taxonomy=False), (2,)),
     "tmt_idol": TinyHost(lambda: eager_idol(taxonomy=True), (2,)),
     "tmt_minvis": TinyHost(lambda: model_cfg(per_frame=True)),
+    "vita": TinyHost(lambda: vita_cfg(taxonomy_modules=False)),
+    "tmt_vita": TinyHost(lambda: vita_cfg(inject_to="both")),
+    "genvis": TinyHost(lambda: genvis_cfg(taxonomy_modules=False)),
+    "tmt_genvis_semi": TinyHost(lambda: genvis_cfg(window=2), train_frames=(2, 4)),
 }

@@ -11,6 +11,7 @@ from .backbone_keys import detectron2_backbone, detectron2_transforms
 from .errors import KeyMapError, UnknownArchitectureError
 from .head_keys import detectron2_head, mmdet_head
 from .key_map import KeyMap
+from .video_branch_keys import detectron2_video_branch
 
 Weights = Mapping[str, Tensor]
 
@@ -109,9 +110,30 @@ IDOL = Layout(
     classifier=r"head\.query_decoder\.cls_branches\.\d+",
     no_object=False,
 )
+
+
+def _video_layout(title: str, marker: str, *, with_memory: bool) -> Layout:
+    def key_map(weights: Weights) -> KeyMap:
+        detector = _detectron2_key_map(weights)
+        video = detectron2_video_branch(weights, with_memory=with_memory)
+        return KeyMap({**detector.names, **video}, detector.transforms)
+
+    return Layout(
+        title=title,
+        marker=f"vita_module.{marker}",
+        modernise=_modern_detectron2,
+        key_map=key_map,
+        ignored=(*DETECTRON2.ignored, r"(vita|genvis)_criterion\.empty_weight"),
+        classifier=r"head\.(query_decoder|video)\.cls_embed",
+    )
+
+
+# The first layout whose marker a file has names it, so the larger models come first.
 # Mask2Former for images, for videos and MinVIS have the same weights under the same
 # names. What differs is how frames are put together, which no file says.
 LAYOUTS: dict[str, Layout] = {
+    "genvis": _video_layout("GenVIS", "pre_memory_embed_k.weight", with_memory=True),
+    "vita": _video_layout("VITA", "fq_pos.weight", with_memory=False),
     "mask2former": DETECTRON2,
     "mask2former-vis": DETECTRON2,
     "minvis": DETECTRON2,
@@ -122,11 +144,7 @@ LAYOUTS: dict[str, Layout] = {
 
 # Models that contain a whole Mask2Former and more, by a key that only they have. The
 # first match names the file.
-_EXTENDED = (
-    (r"vita_module\.pre_(memory|query)_embed_[kv]\.", "GenVIS"),
-    (r"vita_module\.", "VITA"),
-    (r"(tracker|refiner)\.transformer_", "DVIS"),
-)
+_EXTENDED = ((r"(tracker|refiner)\.transformer_", "DVIS"),)
 _DETR = "Deformable DETR, which has no masks and no embeddings"
 # Everything else that people have on their disks.
 _OTHERS = (

@@ -11,7 +11,7 @@ Pairs = Iterator[tuple[str, str]]
 _LEVELS = 3
 _DECODER = "head.query_decoder."
 _FPN = (("adapter_1", "lateral_convs.0"), ("layer_1", "output_convs.0"))
-_ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
+ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
 DEFORMABLE = (
     "sampling_offsets",
     "attention_weights",
@@ -53,34 +53,48 @@ def decoder_names(num_layers: int, *, with_projections: bool = False) -> Pairs:
         num_layers: Decoder layers.
         with_projections: Whether the levels are projected to the decoder's width.
     """
-    for layer in range(num_layers):
-        ours = f"transformer_decoder.layers.{layer}"
-        cross = f"transformer_cross_attention_layers.{layer}"
-        own = f"transformer_self_attention_layers.{layer}"
-        ffn = f"transformer_ffn_layers.{layer}"
-        yield from renamed(
-            f"{cross}.multihead_attn", f"{ours}.cross_attn.attn", _ATTENTION
-        )
-        yield from renamed(f"{own}.self_attn", f"{ours}.self_attn.attn", _ATTENTION)
-        yield from feed_forward(ffn, ours)
-        for index, block in enumerate((cross, own, ffn)):
-            norm = f"{block}.norm", f"{ours}.norms.{index}"
-            yield from renamed(*norm, WEIGHT_AND_BIAS)
-    yield from renamed("decoder_norm", "transformer_decoder.post_norm", WEIGHT_AND_BIAS)
+    yield from transformer_names(num_layers)
     for table in ("query_feat", "query_embed", "level_embed"):
         yield f"{table}.weight", f"{table}.weight"
     yield from renamed("class_embed", "cls_embed", WEIGHT_AND_BIAS)
-    for layer in range(3):  # ours is a Sequential with ReLUs in between
-        mlp = f"mask_embed.layers.{layer}", f"mask_embed.{2 * layer}"
-        yield from renamed(*mlp, WEIGHT_AND_BIAS)
+    yield from mask_head_names()
     if with_projections:
         for level in range(_LEVELS):
             proj = f"input_proj.{level}", f"decoder_input_projs.{level}"
             yield from renamed(*proj, WEIGHT_AND_BIAS)
 
 
+def transformer_names(num_layers: int) -> Pairs:
+    """Pair the layers of a decoder and the norm behind them.
+
+    Args:
+        num_layers: Decoder layers.
+    """
+    for layer in range(num_layers):
+        ours = f"transformer_decoder.layers.{layer}"
+        cross = f"transformer_cross_attention_layers.{layer}"
+        own = f"transformer_self_attention_layers.{layer}"
+        ffn = f"transformer_ffn_layers.{layer}"
+        yield from renamed(
+            f"{cross}.multihead_attn", f"{ours}.cross_attn.attn", ATTENTION
+        )
+        yield from renamed(f"{own}.self_attn", f"{ours}.self_attn.attn", ATTENTION)
+        yield from feed_forward(ffn, ours)
+        for index, block in enumerate((cross, own, ffn)):
+            norm = f"{block}.norm", f"{ours}.norms.{index}"
+            yield from renamed(*norm, WEIGHT_AND_BIAS)
+    yield from renamed("decoder_norm", "transformer_decoder.post_norm", WEIGHT_AND_BIAS)
+
+
+def mask_head_names() -> Pairs:
+    """Pair the MLP that makes mask embeddings."""
+    for layer in range(3):  # ours is a Sequential with ReLUs in between
+        mlp = f"mask_embed.layers.{layer}", f"mask_embed.{2 * layer}"
+        yield from renamed(*mlp, WEIGHT_AND_BIAS)
+
+
 def feed_forward(theirs: str, ours: str) -> Pairs:
-    """Pair the two linear layers of a transformer's FFN."""
+    """Pair the two matrices of a layer's FFN."""
     yield from renamed(f"{theirs}.linear1", f"{ours}.ffn.layers.0.0", WEIGHT_AND_BIAS)
     yield from renamed(f"{theirs}.linear2", f"{ours}.ffn.layers.1", WEIGHT_AND_BIAS)
 

@@ -142,7 +142,10 @@ def select_tracks(
         is_best = torch.zeros_like(probs, dtype=torch.bool)
         is_best.scatter_(1, probs.argmax(1, keepdim=True), True)
         probs = torch.where(is_best, probs, -1.0)
-    ranked = rank_tracks(probs, selection.limit * num_windows)
+    scores, slots, rows = rank_tracks(probs, selection.limit * num_windows)
+    qualities = torch.tensor([one.quality for one in objects])
+    scores, order = (scores * qualities[rows]).sort(descending=True, stable=True)
+    ranked = scores, slots[order], rows[order]
     shown = [one.tube.frame_areas().nonzero()[0] for one in objects]
     chosen = [
         (score, slot, row)

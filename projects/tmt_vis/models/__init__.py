@@ -3,7 +3,7 @@
 from .data_preprocessors import ClipDataPreprocessor
 from .detectors import TMTVIS, VideoSegmentor
 from .features import ClipFeatures, FeatureLevel, PixelFeatures
-from .heads import TMTVISHead, VideoHead
+from .heads import GenVISHead, TMTVISHead, VideoHead, VITAHead
 from .masked_decoder import MaskedTransformerDecoder
 from .necks import ClipPixelDecoder
 from .prediction_heads import LinearClassifier, MaskHead, TextSimilarityClassifier
@@ -29,6 +29,7 @@ __all__ = [
     "ClipPixelDecoder",
     "CompiledTaxonomy",
     "FeatureLevel",
+    "GenVISHead",
     "LinearClassifier",
     "MaskHead",
     "MaskedTransformerDecoder",
@@ -47,6 +48,7 @@ __all__ = [
     "TextSimilarityClassifier",
     "TrackReference",
     "UnionVocabulary",
+    "VITAHead",
     "VideoHead",
     "VideoSegmentor",
     "VocabularyMode",

@@ -118,6 +118,24 @@ class ClipFeatures:
         levels = (FeatureLevel(x.tokens[clips], x.pos, x.size) for x in self.levels)
         return ClipFeatures(self.mask_features[clips], tuple(levels))
 
+    def frames(self, part: slice) -> "ClipFeatures":
+        """Return some of the frames of each sample, which are clips of their own.
+
+        Args:
+            part: of the frames of a sample.
+        """
+        count = self.clips_per_sample
+        levels, rows = self.levels, range(count)[part]
+
+        def some(values: Tensor) -> Tensor:
+            return values.unflatten(0, (-1, count))[:, part].flatten(0, 1)
+
+        return ClipFeatures(
+            some(self.mask_features),
+            tuple(FeatureLevel(some(x.tokens), x.pos, x.size) for x in levels),
+            clips_per_sample=len(rows),
+        )
+
     def joined(self) -> "ClipFeatures":
         """Make one long clip of the clips of each sample; positions repeat."""
         count = self.clips_per_sample

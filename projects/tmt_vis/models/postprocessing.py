@@ -136,8 +136,9 @@ class EncodedTubes(NamedTuple):
 
     Args:
         tubes: k tubes of T frames at the original size.
-        quality: ``(k,)`` mean foreground probability of each, 0 for an empty tube (the
-            mask quality by which VITA multiplies scores); None unless asked for.
+        quality: ``(k, 2)`` float64, per tube the sum of its foreground probabilities
+            and the number of its pixels at the size of the network input; None unless
+            asked for.
     """
 
     tubes: list[TubeRLE]
@@ -161,7 +162,7 @@ def tubes_from_logits(
         logits: of the tracks.
         sample: whose metainfo holds the sizes.
         num_frames: T.
-        quality: also compute the mask quality.
+        quality: also compute the sums of the mask quality.
         nearest: how masks are resized, see :func:`output_masks`.
     """
     options = dict(
@@ -172,23 +173,26 @@ def tubes_from_logits(
     )
     pixels = math.prod(sample.ori_shape)
     switches: list[list[np.ndarray]] = []
-    sums: Tensor | float = 0.0
+    sums = torch.zeros(0, 2, dtype=torch.float64)
     for number in range(num_frames):
         frame = logits(slice(number, number + 1)).squeeze(1)
-        masks, frame_sums = output_masks(frame, quality=quality, **options)
-        switches = switches or [[] for _ in masks]
-        for mask, found in zip(_to_numpy(masks), switches, strict=True):
-            found.append(mask_switches(mask, offset=number * pixels))
-        sums = sums + frame_sums if quality else sums
+        if number == 0:
+            switches = [[np.zeros(0, np.int64)] for _ in frame]
+            sums = sums.to(frame.device).new_zeros(len(frame), 2)
+        # Resizing makes nothing positive, and most tracks are absent from most frames.
+        shown = (frame > 0).flatten(1).any(1).nonzero().squeeze(1)
+        masks, frame_sums = output_masks(frame[shown], quality=quality, **options)
+        for row, mask in zip(shown.tolist(), _to_numpy(masks), strict=True):
+            switches[row].append(mask_switches(mask, offset=number * pixels))
+        if quality:
+            sums[shown] += frame_sums.double()
     tubes = [
         TubeRLE.from_switches(
             np.concatenate(found), *sample.ori_shape, num_frames=num_frames
         )
         for found in switches
     ]
-    if not quality:
-        return EncodedTubes(tubes, None)
-    return EncodedTubes(tubes, sums[:, 0] / sums[:, 1].clamp(min=1))
+    return EncodedTubes(tubes, sums if quality else None)
 
 
 def _to_numpy(masks: Tensor) -> np.ndarray:
@@ -222,7 +226,7 @@ def encode_window(
         tracks: ``(k,)`` number of each object in the head's own tracking, the same in
             all windows; None leaves it to the linker which objects are the same.
         taxonomy: report of the compiled taxonomy.
-        quality: multiply the probabilities by the mask quality (VITA, GenVIS).
+        quality: multiply scores by the mask quality in the end (VITA, GenVIS).
         nearest: how masks are resized, see :func:`output_masks`.
         retracted: tracks of earlier windows that have turned out to be noise.
     """
@@ -234,8 +238,6 @@ def encode_window(
         quality=quality,
         nearest=nearest,
     )
-    if quality:
-        slot_probs = slot_probs * qualities.unsqueeze(1)
     compiled: tuple[tuple[int, float], ...] = ()
     if taxonomy is not None:
         pairs = taxonomy.union_ids.tolist(), taxonomy.scores.tolist()
@@ -249,6 +251,7 @@ def encode_window(
         tracks=None if tracks is None else tuple(tracks.tolist()),
         queries=None if queries is None else tuple(queries.tolist()),
         retracted=tuple(retracted),
+        quality=None if qualities is None else qualities.cpu().numpy(),
         taxonomy=taxonomy,
     )
 
@@ -261,6 +264,9 @@ def video_tracks(
     queries: Sequence[int] | None = None,
 ) -> InstanceData:
     """Rank the (object, category) pairs of a video, as benchmarks do.
+
+    Pairs are chosen by probability; where masks have a quality, the scores of those
+    that are chosen are multiplied by it.
 
     Args:
         objects: of the video.
@@ -289,6 +295,9 @@ def video_tracks(
     if min_score > 0:
         count = int((scores > min_score).sum())  # best first
         scores, slots, rows = (part[:count] for part in (scores, slots, rows))
+    qualities = torch.tensor([one.quality for one in objects])
+    scores, order = (scores * qualities[rows]).sort(descending=True, stable=True)
+    slots, rows = slots[order], rows[order]
     numbers = rows if queries is None else torch.tensor(queries)[rows]
     tracks = InstanceData(scores=scores, labels=slots, queries=numbers)
     tracks.track_ids = torch.tensor([one.identity for one in objects])[rows]

@@ -5,16 +5,17 @@ video queries read the result. What comes out is one class and one mask embeddin
 each object of the video.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .layers import Attention, feed_forward, xavier_init
-from .masked_decoder import MaskedDecoderLayer
+from tmt_vis.losses import StageKind
 
-BeforeLayer = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+from .features import FeatureLevel
+from .layers import Attention, feed_forward, xavier_init
+from .masked_decoder import BeforeLayer, MaskedTransformerDecoder
 
 
 class ObjectEncoderLayer(nn.Module):
@@ -159,8 +160,8 @@ class VideoStages(NamedTuple):
 class VideoQueryDecoder(nn.Module):
     """Decode object tokens with video queries (VITA, Sec. 3.2).
 
-    The layers are those of Mask2Former without a mask. A learned vector tells the frame
-    queries of a frame apart, the same in each frame; nothing tells the time.
+    The decoder is Mask2Former's without masks. A learned vector tells the frame queries
+    of a frame apart, the same in each frame; nothing tells the time.
 
     Args:
         num_queries: video queries.
@@ -185,14 +186,17 @@ class VideoQueryDecoder(nn.Module):
         self.query_feat = nn.Embedding(num_queries, channels)
         self.query_embed = nn.Embedding(num_queries, channels)
         self.frame_query_pos = nn.Embedding(num_frame_queries, channels)
-        self.layers = nn.ModuleList(
-            MaskedDecoderLayer(
-                channels=channels, num_heads=num_heads, ffn_channels=ffn_channels
-            )
-            for _ in range(num_layers)
+        self.transformer_decoder = MaskedTransformerDecoder(
+            num_layers=num_layers,
+            channels=channels,
+            num_heads=num_heads,
+            ffn_channels=ffn_channels,
         )
-        self.post_norm = nn.LayerNorm(channels)
-        xavier_init(self.layers)
+
+    @property
+    def num_layers(self) -> int:
+        """Number of decoder layers."""
+        return len(self.transformer_decoder.layers)
 
     def initial_queries(self, batch: int) -> Tensor:
         """Return the learned queries of each video, ``(B, Q, C)``."""
@@ -214,15 +218,18 @@ class VideoQueryDecoder(nn.Module):
             before_layer: changes queries and their positions in front of a layer.
             all_layers: return the states of all layers, as a loss needs them.
         """
-        batch, frames = tokens.shape[:2]
-        memory = tokens.flatten(1, 2)
-        memory_pos = self.frame_query_pos.weight.repeat(frames, 1)[None]
+        batch, frames, per_frame = tokens.shape[:3]
+        frame_pos = self.frame_query_pos.weight.repeat(frames, 1)[None]
+        level = FeatureLevel(tokens.flatten(1, 2), frame_pos, (frames, per_frame))
+        states = []
+
+        def collect(kind: StageKind, layer: int, queries: Tensor) -> None:
+            if kind is StageKind.LAYER and (all_layers or layer == self.num_layers - 1):
+                states.append(queries)
+
         pos = self.query_embed.weight.expand(batch, -1, -1)
-        normed = []
-        for index, layer in enumerate(self.layers):
-            if before_layer is not None:
-                queries, pos = before_layer(index, queries, pos)
-            queries = layer(queries, pos, memory, memory_pos, None)
-            if all_layers or index == len(self.layers) - 1:
-                normed.append(self.post_norm(queries))
-        return VideoStages(torch.stack(normed), queries)
+        last = self.transformer_decoder(
+            queries, pos, [level], predict=collect, before_layer=before_layer
+        )
+        normed = self.transformer_decoder.post_norm(torch.stack(states))
+        return VideoStages(normed, last)

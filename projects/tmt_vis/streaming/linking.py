@@ -57,11 +57,14 @@ class LinkedObject:
             the object was seen in.
         tube: Its masks over all frames.
         identity: Its number among all objects of the video, from 0.
+        quality: Mean foreground probability of its masks, by which its scores are
+            multiplied: 0 without a pixel; 1 for a model that does not measure it.
     """
 
     slot_probs: np.ndarray
     tube: TubeRLE
     identity: int = 0
+    quality: float = 1.0
 
 
 class TrackLinker:
@@ -209,9 +212,11 @@ class TrackLinker:
         found = zip(
             self._last_ids, self._last.tubes, self._last.slot_probs, strict=True
         )
-        for identity, tube, slot_probs in found:
+        for row, (identity, tube, slot_probs) in enumerate(found):
             piece = _cut(tube, window, start, border)
             self._objects[identity].extend(start, piece, slot_probs)
+            if self._last.quality is not None:
+                self._objects[identity].add_quality(self._last.quality[row])
 
 
 class _Object:
@@ -223,6 +228,7 @@ class _Object:
         self._prob_sum: np.ndarray | float = 0.0
         self._prob_max: np.ndarray | float = 0.0
         self._weight = 0
+        self._quality: np.ndarray | None = None
         self._pieces: list[tuple[int, TubeRLE]] = []
 
     def extend(self, start: int, piece: TubeRLE, slot_probs: np.ndarray) -> None:
@@ -234,11 +240,18 @@ class _Object:
         self._weight += piece.num_frames
         self._pieces.append((start, piece))
 
+    def add_quality(self, sums: np.ndarray) -> None:
+        self._quality = sums if self._quality is None else self._quality + sums
+
     def linked(self, num_frames: int, aggregate: str, identity: int) -> LinkedObject:
         mean = self._prob_sum / self._weight
         probs = self._prob_max if aggregate == "max" else mean
         probs = np.asarray(probs, dtype=np.float32)
-        return LinkedObject(probs, _fill(self._pieces, num_frames), identity)
+        quality = 1.0
+        if self._quality is not None:
+            quality = float(self._quality[0] / max(self._quality[1], 1.0))
+        tube = _fill(self._pieces, num_frames)
+        return LinkedObject(probs, tube, identity, quality)
 
 
 def _pairs(

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,9 @@ from tmt_vis.typedefs import Size
 from .feature_buffer import FeatureBuffer, FrameFeatures, join_features
 from .linking import LinkOptions, TrackLinker
 from .window_prediction import TrackState, WindowPrediction, WindowRequest
-from .windows import WindowPlan
+from .windows import Window, WindowPlan
+
+Answer: TypeAlias = tuple[WindowPrediction | None, TrackState | None, WindowRequest]
 
 
 class WindowHead(Protocol):
@@ -27,8 +30,13 @@ class WindowHead(Protocol):
 
     def predict_window(
         self, pixels: FrameFeatures, request: WindowRequest, state: TrackState | None
-    ) -> tuple[WindowPrediction, TrackState | None]:
+    ) -> tuple[WindowPrediction | None, TrackState | None]:
         """Predict one window and say what the next one needs to know."""
+
+    def finish_video(
+        self, request: WindowRequest, state: TrackState | None
+    ) -> WindowPrediction | None:
+        """Say what only the end of the video tells; None: all was said."""
 
 
 class VideoModel(Protocol):
@@ -131,8 +139,33 @@ class VideoEngine:
             preprocessed: The frames are normalised and padded already.
 
         Yields:
-            One prediction per window, in order, and the state behind it.
+            One prediction per window, in order, and the state behind it; a head that
+            needs the end of the video says all in a single one.
         """
+        last = None
+        for answer in self._windows(
+            frames, start, done, state, num_frames, preprocessed
+        ):
+            prediction, state_behind, last = answer
+            if prediction is not None:
+                yield prediction, state_behind
+        if last is None:
+            return
+        whole = replace(last, window=Window(0, last.window.stop))
+        with torch.no_grad(), self.model.predict_precision():
+            prediction = self.model.head.finish_video(whole, state_behind)
+        if prediction is not None:
+            yield prediction, None
+
+    def _windows(
+        self,
+        frames: Iterable[Mapping[str, Any]],
+        start: int,
+        done: int,
+        state: TrackState | None,
+        num_frames: int | None,
+        preprocessed: bool,
+    ) -> Iterator[Answer]:
         chunks = self._chunks(frames, start, preprocessed)
         if num_frames is not None and num_frames <= self.plan.length:
             yield self._predict_whole(chunks, num_frames, state)
@@ -142,9 +175,9 @@ class VideoEngine:
             buffer.add(pixels)
             seen, last_sample = seen + pixels.num_frames, sample
             if self.plan.ends_at(seen) and seen > done:
-                prediction, state = self._predict(buffer, sample, seen, done, state)
-                done = seen
-                yield prediction, state
+                answer = self._predict(buffer, sample, seen, done, state)
+                done, state = seen, answer[1]
+                yield answer
         if seen > done:
             yield self._predict(buffer, last_sample, seen, done, state)
 
@@ -179,7 +212,7 @@ class VideoEngine:
         chunks: Iterator[tuple[FrameFeatures, ClipDataSample]],
         num_frames: int,
         state: TrackState | None,
-    ) -> tuple[WindowPrediction, TrackState | None]:
+    ) -> Answer:
         samples = []
 
         def features() -> Iterator[FrameFeatures]:
@@ -197,7 +230,7 @@ class VideoEngine:
         stop: int,
         done: int,
         state: TrackState | None,
-    ) -> tuple[WindowPrediction, TrackState | None]:
+    ) -> Answer:
         window = self.plan.window(stop, done)
         pixels = buffer.latest(window.num_frames)
         return self._predict_window(pixels, sample, stop, done, state)
@@ -210,7 +243,7 @@ class VideoEngine:
         stop: int,
         done: int,
         state: TrackState | None,
-    ) -> tuple[WindowPrediction, TrackState | None]:
+    ) -> Answer:
         request = WindowRequest(
             window=self.plan.window(stop, done),
             sample=sample,
@@ -220,7 +253,8 @@ class VideoEngine:
             vocabulary=self.vocabulary,
         )
         with self.model.predict_precision():
-            return self.model.head.predict_window(pixels, request, state)
+            answer = self.model.head.predict_window(pixels, request, state)
+        return *answer, request
 
 
 def choose_plan(head: WindowHead, plan: WindowPlan | None) -> WindowPlan:

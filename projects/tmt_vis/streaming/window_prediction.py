@@ -52,6 +52,9 @@ class WindowPrediction:
         queries: Number of the query of each object; None for a model without queries.
         retracted: Tracks of which all that earlier windows said is void, because they
             have turned out to be noise; they may be seen again.
+        quality: (k, 2) float64, per object the sum of its foreground probabilities and
+            the number of its pixels at the size of the network input; None for a model
+            whose scores do not depend on them.
         taxonomy: Report of the compiled taxonomy, see ``CompiledTaxonomy.report``; not
             stored.
     """
@@ -64,6 +67,7 @@ class WindowPrediction:
     tracks: tuple[int, ...] | None = None
     queries: tuple[int, ...] | None = None
     retracted: tuple[int, ...] = ()
+    quality: np.ndarray | None = None
     taxonomy: InstanceData | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -82,6 +86,7 @@ class WindowPrediction:
             "tracks": self.tracks,
             "queries": self.queries,
             "retracted": list(self.retracted),
+            "quality": None if self.quality is None else self.quality.tolist(),
         }
 
     @classmethod
@@ -97,6 +102,7 @@ class WindowPrediction:
             tracks=None if state["tracks"] is None else tuple(state["tracks"]),
             queries=None if state["queries"] is None else tuple(state["queries"]),
             retracted=tuple(state["retracted"]),
+            quality=_optional_array(state["quality"]),
         )
 
 
@@ -125,6 +131,10 @@ class TrackState:
         """Rebuild a state from :meth:`to_dict`, with its tensors on the CPU."""
         tensors = {name: _tensor_from_text(x) for name, x in state["tensors"].items()}
         return cls(state["stop"], tensors)
+
+
+def _optional_array(rows: list[list[float]] | None) -> np.ndarray | None:
+    return None if rows is None else np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
 def _array_to_text(array: np.ndarray) -> dict[str, Any]:

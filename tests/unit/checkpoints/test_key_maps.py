@@ -21,9 +21,11 @@ from tmt_vis.checkpoints import (
     convert,
 )
 from tmt_vis.checkpoints.backbone_keys import merging_order
+from tmt_vis.taxonomy import Taxonomy
 
 BASELINE = "mask2former_vis/mask2former-vis_r50_8xb2-8k_ytvis21"
 MINVIS = "minvis/minvis_r50_8xb4-10k_ovis"
+GENVIS = "genvis_r50_online"
 BUFFERS = ("num_batches_tracked", "taxonomy_json")
 
 
@@ -182,9 +184,54 @@ def test_a_name_in_old_and_new_form():
         convert(SourceCheckpoint(weights))
 
 
+VIDEO_MODELS = {
+    "vita_r50": ("vita", "vita/vita_r50_8xb1-188k_ytvis21", 2),
+    "genvis_r50_online": ("genvis", "genvis/genvis-online_r50_4xb2-90k_ytvis21", 3),
+}
+
+
+@pytest.mark.parametrize("kit", VIDEO_MODELS)
+def test_every_key_and_shape_of_vita_and_genvis(kit):
+    arch, config, ignored = VIDEO_MODELS[kit]
+    for asked in (arch, "auto"):
+        shapes, result = converted_shapes(shapes_of(kit), arch=asked)
+        assert shapes == our_shapes(name=config)
+        assert result.meta["source"]["architecture"] == arch
+        assert len(result.ignored) == ignored
+        assert all(key.endswith("criterion.empty_weight") for key in result.ignored)
+
+
+@pytest.mark.parametrize("kit", VIDEO_MODELS)
+def test_both_classifiers_of_a_video_model_are_sorted(kit):
+    weights = tiny(kit)
+    result = convert(
+        SourceCheckpoint(weights),
+        label_spaces=["ovis", "ytvis21"],
+        source_labels="ytvis21",
+    )
+    taxonomy = Taxonomy.from_label_spaces(["ovis", "ytvis21"])
+    rows = taxonomy.slot_to_union("ytvis21").tolist()
+    pairs = (
+        ("sem_seg_head.predictor.class_embed", "head.query_decoder.cls_embed"),
+        ("vita_module.class_embed", "head.video.cls_embed"),
+    )
+    for theirs, ours in pairs:
+        for leaf in ("weight", "bias"):
+            source = weights[f"{theirs}.{leaf}"]
+            found = result.state_dict[f"{ours}.{leaf}"]
+            assert len(found) == taxonomy.num_categories + 1
+            assert torch.equal(found[rows], source[:-1])
+            assert torch.equal(found[-1], source[-1])
+
+
+@pytest.mark.parametrize("kit, asked", [("vita_r50", "genvis"), (GENVIS, "vita")])
+def test_vita_and_genvis_are_told_apart(kit, asked):
+    names = "names of VITA" if asked == "genvis" else "names of GenVIS"
+    with pytest.raises(UnknownArchitectureError, match=names):
+        convert(SourceCheckpoint(shapes_of(kit)), arch=asked)
+
+
 ALL_OF_MASK2FORMER_AND = {
-    "GenVIS": ["vita_module.query_feat.weight", "vita_module.pre_query_embed_k.bias"],
-    "VITA": ["vita_module.fq_pos.weight"],
     "DVIS": ["tracker.transformer_ffn_layers.0.norm.weight"],
 }
 NOTHING_BUT = {

@@ -114,6 +114,15 @@ def test_a_window_of_one_size_drifts_along_a_line():
     assert len(sizes) > 8
 
 
+def test_a_window_of_so_many_pixels():
+    sizes = [crop_corners(s, pixel_range=(20, 70))[1] for s in range(30)]
+    heights, widths = zip(*sizes, strict=True)
+    assert 20 <= min(heights) < 30 and max(heights) <= 61 < max(widths) <= 70
+    assert 20 <= min(widths) < 30
+    (height, width) = crop_corners(0, pixel_range=(384, 600))[1]
+    assert (height, width) == (61, 81), "a side is its own limit"
+
+
 def test_how_far_a_window_drifts():
     for seed in range(8):
         corners, (height, width) = crop_corners(seed, motion="jitter", drift=0.25)
@@ -144,6 +153,7 @@ def test_probability(kind):
         (RotateClip, dict(center_range=(0.5, 1.5)), "center_range must be two"),
         (RotateClip, dict(interpolation="cubic"), "interpolation must be one of"),
         (DriftingCrop, dict(crop_size=(384, 600)), "crop_size.*not pixels"),
+        (DriftingCrop, dict(pixel_range=(600, 384)), "pixel_range must be two ascend"),
         (DriftingCrop, dict(motion="circle"), "motion must be one of"),
         (DriftingCrop, dict(drift=2), "drift must be in"),
     ],

@@ -36,15 +36,16 @@ def test_tubes_are_those_of_the_upsampled_masks(num_frames, per_frame):
         kept, sample, num_frames=num_frames, quality=True
     )
     assert again == tubes
-    expected = [x[x > 0].sigmoid().mean() for x in logits]
-    torch.testing.assert_close(quality, torch.stack(expected))
+    inside = [x[x > 0].sigmoid() for x in logits]
+    expected = torch.tensor([[float(x.sum()), len(x)] for x in inside])
+    torch.testing.assert_close(quality, expected.double(), rtol=1e-6, atol=0)
 
 
 def test_no_query_gives_no_tube():
     sample = ClipDataSample(metainfo=SIZES)
     kept = query_mask_logits(torch.zeros(0, 8), torch.zeros(2, 8, 8, 16))
     tubes, quality = tubes_from_logits(kept, sample, num_frames=2, quality=True)
-    assert tubes == [] and quality.shape == (0,)
+    assert tubes == [] and quality.shape == (0, 2)
 
 
 def test_nearest_masks_are_thresholded_at_the_size_of_the_input():

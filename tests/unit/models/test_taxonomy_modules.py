@@ -19,6 +19,7 @@ from tmt_vis.models.features import (
     ClipPositionalEncoding,
     FeatureLevel,
 )
+from tmt_vis.models.taxonomy import CategoryScores
 
 WIDTH, TEXT, CATEGORIES = 16, 12, 7
 
@@ -133,7 +134,9 @@ def test_ranking_survives_half_precision_saturation():
     tcm = _tcm(num_taxonomy=2)
     logits = torch.tensor([[17.0, 20.0, 18.0, 0.0, 0.0, 0.0, 0.0]])
     keep = torch.ones(1, CATEGORIES, dtype=torch.bool)
-    compiled = tcm._select(torch.zeros(1, CATEGORIES, WIDTH), logits, keep)
+    compiled = tcm.select(
+        CategoryScores(torch.zeros(1, CATEGORIES, WIDTH), logits), keep
+    )
     assert compiled.union_ids.tolist() == [[1, 2]]
 
 

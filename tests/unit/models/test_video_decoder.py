@@ -156,7 +156,7 @@ def decoded(decoder, tokens, frame_pos):
     pos = decoder.query_embed.weight
     memory, memory_pos = tokens.flatten(1, 2), frame_pos.flatten(0, 1)
     stages = []
-    for layer in decoder.layers:
+    for layer in decoder.transformer_decoder.layers:
         cross, own = layer.cross_attn.attn, layer.self_attn.attn
         seen, _ = cross(queries + pos, memory + memory_pos, memory)
         queries = layer.norms[0](queries + seen)
@@ -164,7 +164,7 @@ def decoded(decoder, tokens, frame_pos):
         queries = layer.norms[1](queries + seen)
         queries = layer.norms[2](queries + layer.ffn(queries))
         stages.append(queries)
-    return torch.stack([decoder.post_norm(stage) for stage in stages]), stages[-1]
+    return decoder.transformer_decoder.post_norm(torch.stack(stages)), stages[-1]
 
 
 @torch.no_grad()

@@ -108,6 +108,8 @@ class DriftingCrop(BaseTransform):
 
     Args:
         crop_size: Smallest share of width and of height that is kept, in (0, 1].
+        pixel_range: Smallest and largest side of the window in pixels, instead of
+            ``crop_size``; a shorter side of the image is its own limit. VITA: 384, 600.
         motion: ``line``: from one random corner to another, forwards, at uneven
             speed, as VITA; ``jitter``: an independent corner for each frame.
         drift: How far the window moves, in [0, 1]; 0 is an ordinary random crop.
@@ -121,6 +123,7 @@ class DriftingCrop(BaseTransform):
         self,
         *,
         crop_size: tuple[float, float] = (0.6, 0.6),
+        pixel_range: tuple[int, int] | None = None,
         motion: str = "line",
         drift: float = 1.0,
         prob: float = 1.0,
@@ -130,11 +133,14 @@ class DriftingCrop(BaseTransform):
                 f"crop_size must be two shares in (0, 1], got {crop_size}; it is the "
                 "smallest (width, height) to keep, not pixels"
             )
+        if pixel_range is not None:
+            _check_range("pixel_range", pixel_range, 1, 2**15)
         if motion not in _MOTIONS:
             raise ValueError(f"motion must be one of {_MOTIONS}, got {motion!r}")
         if not 0 <= drift <= 1:
             raise ValueError(f"drift must be in [0, 1], got {drift}")
         self.crop_size = crop_size
+        self.pixel_range = pixel_range
         self.motion = motion
         self.drift = drift
         self.prob = prob
@@ -144,8 +150,7 @@ class DriftingCrop(BaseTransform):
         if np.random.rand() >= self.prob:
             return results
         full = np.array(results["img"][0].shape[1::-1])
-        share = np.random.uniform(self.crop_size, 1.0)
-        size = np.maximum(1, np.rint(full * share)).astype(int)
+        size = self._size(full)
         corners = self._corners(full - size, len(results["img"]))
         for number, (x, y) in enumerate(corners.tolist()):
             window = np.s_[y : y + size[1], x : x + size[0]]
@@ -154,6 +159,14 @@ class DriftingCrop(BaseTransform):
             masks = results["gt_masks"][number].masks[(slice(None), *window)]
             update_clip(results, number, np.ascontiguousarray(masks))
         return results
+
+    def _size(self, full: np.ndarray) -> np.ndarray:
+        """Draw width and height of the window, (2,) int."""
+        if self.pixel_range is not None:
+            smallest, largest = (np.minimum(full, side) for side in self.pixel_range)
+            return np.random.randint(smallest, largest + 1)
+        share = np.random.uniform(self.crop_size, 1.0)
+        return np.maximum(1, np.rint(full * share)).astype(int)
 
     def _corners(self, room: np.ndarray, num_frames: int) -> np.ndarray:
         """Draw (T, 2) integer x, y of the windows' corners, in [0, room]."""

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmdet.models.detectors import BaseDetector
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -210,13 +211,17 @@ class VideoSegmentor(BaseDetector):
         """Predict the tracks of videos, each looked at as a whole if the head can.
 
         Args:
-            batch_inputs: ``(B, T, 3, H, W)``, normalised and padded.
+            batch_inputs: ``(B, T, 3, H, W)``, normalised; what is not padded is padded
+                here.
             batch_data_samples: their metainfo holds label spaces and sizes.
 
         Returns:
             The samples, with ``pred_tracks`` and (with TCM) ``pred_taxonomy``.
         """
+        height, width = batch_inputs.shape[-2:]
+        batch_inputs = F.pad(batch_inputs, (0, -width % _STRIDE, 0, -height % _STRIDE))
         for clip, sample in zip(batch_inputs, batch_data_samples, strict=True):
+            sample.set_metainfo(dict(batch_input_shape=tuple(clip.shape[-2:])))
             self._predict_video(clip, sample, whole=True, preprocessed=True)
         return list(batch_data_samples)
 

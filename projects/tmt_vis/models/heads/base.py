@@ -109,7 +109,7 @@ class VideoHead(BaseModule, metaclass=ABCMeta):
     @abstractmethod
     def predict_window(
         self, pixels: PixelFeatures, request: WindowRequest, state: TrackState | None
-    ) -> tuple[WindowPrediction, TrackState | None]:
+    ) -> tuple[WindowPrediction | None, TrackState | None]:
         """Predict one window of one video; called without gradients.
 
         Args:
@@ -119,8 +119,23 @@ class VideoHead(BaseModule, metaclass=ABCMeta):
                 for heads that remember nothing.
 
         Returns:
-            The objects of the window, and what the next window needs to know.
+            The objects of the window, or None if only the end of the video tells, and
+            what the next window needs to know.
         """
+
+    def finish_video(
+        self, request: WindowRequest, state: TrackState | None
+    ) -> WindowPrediction | None:
+        """Say what only the end of a video tells.
+
+        Args:
+            request: about all frames of the video.
+            state: that its last window came with.
+
+        Returns:
+            The objects of the video; None if its windows told all.
+        """
+        return None
 
     # -------------------------------------------------------------------- helpers
 

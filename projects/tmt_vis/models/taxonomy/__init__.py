@@ -1,6 +1,10 @@
 """Taxonomy guidance: the paper's modules, for any host."""
 
-from .compilation import CompiledTaxonomy, TaxonomyCompilationModule
+from .compilation import (
+    CategoryScores,
+    CompiledTaxonomy,
+    TaxonomyCompilationModule,
+)
 from .guidance import TaxonomyGuidance, build_guidance
 from .injection import (
     TaxonomyAdditionLayer,
@@ -16,6 +20,7 @@ from .vocabulary import (
 )
 
 __all__ = [
+    "CategoryScores",
     "CheckpointTaxonomyError",
     "CompiledTaxonomy",
     "TaxonomyAdditionLayer",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from mmdet.registry import MODELS
@@ -95,6 +95,23 @@ class CompiledTaxonomy:
 
     def _parts(self) -> tuple[Tensor, ...]:
         return tuple(getattr(self, field.name) for field in fields(self))
+
+
+class CategoryScores(NamedTuple):
+    """What TCM sees of each category in ``B`` clips, before any is chosen.
+
+    Args:
+        embeddings: ``(B, K, C)``, the paper's E3.
+        logits: ``(B, K)``, S before the sigmoid.
+    """
+
+    embeddings: Tensor
+    logits: Tensor
+
+    def mean_with(self, other: "CategoryScores", share: float) -> "CategoryScores":
+        """Average with the scores of other frames, which get this share."""
+        pairs = zip(self, other, strict=True)
+        return CategoryScores(*(torch.lerp(a, b.to(a), share) for a, b in pairs))
 
 
 Levels: TypeAlias = Sequence[FeatureLevel]
@@ -225,17 +242,25 @@ class TaxonomyCompilationModule(nn.Module):
         Returns:
             The compiled taxonomy.
         """
+        return self.select(self.look(text, levels), class_keep)
+
+    def look(self, text: Tensor, levels: Levels) -> CategoryScores:
+        """Let all categories look at each clip (Eqs. 2-5).
+
+        Args:
+            text: ``(K, D)``.
+            levels: of the features of ``B`` clips.
+        """
         self._check_width(text)
         adapted = self.adapter(text * self.text_factor)  # E1
-        embeddings = adapted.expand(len(class_keep), -1, -1)
+        embeddings = adapted.expand(len(levels[-1].tokens), -1, -1)
         for index in range(self.num_layers):
             keys = self._keys(levels, index)
             layer = self.layers[index % len(self.layers)]
             embeddings = layer(
                 embeddings, keys.tokens, keys.tokens, key_pos=keys.pos
             )  # E2, E3
-        logits = self._score(embeddings, adapted)
-        return self._select(embeddings, logits, class_keep)
+        return CategoryScores(embeddings, self._score(embeddings, adapted))
 
     def _score(self, embeddings: Tensor, adapted: Tensor) -> Tensor:
         """Compute the logits of S (Eq. 5), scaled like attention logits."""
@@ -245,13 +270,12 @@ class TaxonomyCompilationModule(nn.Module):
             dots = (projected * adapted.float()).sum(-1)
             return dots / math.sqrt(adapted.shape[-1]) + self.score_bias
 
-    def _select(
-        self, embeddings: Tensor, logits: Tensor, class_keep: Tensor
-    ) -> CompiledTaxonomy:
+    def select(self, scores: CategoryScores, class_keep: Tensor) -> CompiledTaxonomy:
         """Keep the N_T best; ties go to the smaller ``union_id``.
 
         Ranking uses the logits: their sigmoid saturates and ties in half precision.
         """
+        embeddings, logits = scores
         count = min(self.num_taxonomy, class_keep.shape[1])
         ranked = logits.detach().masked_fill(~class_keep, float("-inf"))
         union_ids = ranked.sort(dim=1, descending=True, stable=True).indices[:, :count]

@@ -13,7 +13,7 @@ from tmt_vis.structures import ClipDataSample, ClipTargets
 from tmt_vis.typedefs import ConfigType, Losses
 
 from ..features import FeatureLevel
-from .compilation import CompiledTaxonomy, ScoreSupervision
+from .compilation import CategoryScores, CompiledTaxonomy, ScoreSupervision
 from .injection import TaxonomyInjectionModule
 from .vocabulary import UnionVocabulary, VocabularyMode
 
@@ -89,6 +89,24 @@ class TaxonomyGuidance(nn.Module):
         """
         keep = self.text_keep(label_spaces, vocabulary, samples)
         return self.tcm(vocabulary.text_embeddings, levels, keep)
+
+    def look(
+        self, levels: Sequence[FeatureLevel], vocabulary: UnionVocabulary
+    ) -> CategoryScores:
+        """Score all categories in each clip, for hosts that put clips together."""
+        return self.tcm.look(vocabulary.text_embeddings, levels)
+
+    def select(
+        self,
+        scores: CategoryScores,
+        label_spaces: Sequence[str],
+        vocabulary: UnionVocabulary,
+        *,
+        samples: Sequence[ClipDataSample] | None = None,
+    ) -> CompiledTaxonomy:
+        """Keep the best categories of each clip; arguments as in :meth:`compile`."""
+        keep = self.text_keep(label_spaces, vocabulary, samples)
+        return self.tcm.select(scores, keep)
 
     def text_keep(
         self,

@@ -1,0 +1,10 @@
+"""GenVIS R50 online on ovis."""
+
+_base_ = [
+    "../_base_/models/genvis_r50.py",
+    "../_base_/datasets/vita_ovis.py",
+    "../_base_/schedules/16k.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(head=dict(window=1, taxonomy=dict(label_spaces=["ovis"])))
