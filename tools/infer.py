@@ -6,9 +6,18 @@
 INPUT is a video file, a folder or pattern of frames, an image, or the number of a
 camera. Several images are the frames of one video; several videos are predicted one
 after the other. An interrupted run goes on with --resume.
+
+    python tools/infer.py videos --config C.py --checkpoint P.pth --out found
+
+is for thousands of videos: INPUT is a folder of video files, or a .txt with one path a
+line, and each video gets a file of its own in --out. The same command goes on where it
+was ended, and several of them share the work: on one machine, as shards (--shard, or by
+themselves with torchrun and in arrays of Slurm), or as workers of Ray (--ray).
+tools/merge_results.py makes one file of them.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Collection, Iterable, Sequence
@@ -34,6 +43,19 @@ from tmt_vis.inference import (
     write_json,
     write_masks,
     write_rendering,
+)
+from tmt_vis.inference.many_videos import (
+    ListedVideo,
+    ManyVideosRequest,
+    Outcome,
+    Shard,
+    VideoWorker,
+    list_videos,
+    local_device,
+    parse_shard,
+    run_on_ray,
+    run_worker,
+    shard_from_environment,
 )
 from tmt_vis.printing import printable
 from tmt_vis.progress import progress_bar
@@ -96,7 +118,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--out-json", type=Path, help="YouTube-VIS results with names, all videos")
     add("--out-masks", type=Path, help="folder for a folder of index images per video")
     add("--overwrite", action="store_true", help="replace outputs of earlier runs")
-    add("--resume", action="store_true", help="go on with an interrupted run")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with an interrupted run (--out does)",
+    )
     add(
         "--amp",
         action="store_true",
@@ -104,7 +130,57 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "bfloat16 instructions; scores and the borders of masks differ slightly",
     )
     add("--cfg-options", nargs="+", action=CfgOptions, help="key=value of the config")
-    return parser.parse_args(argv)
+    add_many_videos(parser)
+    args = parser.parse_args(argv)
+    check_many_videos(parser, args)
+    return args
+
+
+def add_many_videos(parser: argparse.ArgumentParser) -> None:
+    """Add the options of runs on many videos."""
+    add = parser.add_argument_group("many videos").add_argument
+    add("--out", type=Path, metavar="DIR", help="folder with a result for each video")
+    add("--masks", action="store_true", help="also index images, in DIR/masks")
+    add("--draw", action="store_true", help="also drawn videos, in DIR/videos")
+    add(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="every N-th video from the I-th on, I from 0 (default: what torchrun or "
+        "Slurm says, else all)",
+    )
+    add("--threads", type=integer(at_least=1), help="CPU threads of a worker")
+    add("--ray", action="store_true", help="workers are actors of Ray")
+    add(
+        "--workers",
+        type=integer(at_least=1),
+        help="of --ray (default: one for each GPU, or for each --threads CPU cores)",
+    )
+
+
+def shard(text: str) -> Shard:
+    """Read a shard as argparse wants it."""
+    try:
+        return parse_shard(text)
+    except InferenceError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def check_many_videos(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """Refuse options that say nothing together."""
+    if args.workers and not args.ray:
+        parser.error("--workers is for --ray; start the command several times instead")
+    many = ("masks", "draw", "shard", "threads", "ray")
+    single = ("out_video", "out_json", "out_masks", "overwrite")
+    given = [name for name in (single if args.out else many) if getattr(args, name)]
+    if not given:
+        return
+    option = f"--{given[0].replace('_', '-')}"
+    if args.out:
+        parser.error(f"{option} is not for --out, which has --masks and --draw")
+    parser.error(f"{option} is for many videos; give --out DIR")
 
 
 def make_tasks(
@@ -270,15 +346,55 @@ def run_tasks(
     return 0 if len(results) == len(group_inputs(args.inputs)) else 1
 
 
+def request_of(args: argparse.Namespace) -> ManyVideosRequest:
+    """Return what each worker is told."""
+    same = "out config checkpoint cfg_options max_objects several_categories max_iou"
+    same += " label_space vocabulary score_thr max_frames fps draw masks threads"
+    return ManyVideosRequest(
+        **{name: getattr(args, name) for name in same.split()},
+        device=args.device if args.ray else local_device(args.device, os.environ),
+        windows=windows(args),
+        dtype="bfloat16" if args.amp else None,
+    )
+
+
+def run_many(args: argparse.Namespace) -> int:
+    """Predict many videos into one folder; return the exit status."""
+    part = args.shard or shard_from_environment(os.environ)
+    listing = list_videos(args.inputs)
+    for remark in listing.remarks:
+        print(f"warning: {printable(remark)}", file=sys.stderr)
+    videos, request = part.take(listing.videos), request_of(args)
+    print(f"{len(listing.videos)} videos; shard {part} has {len(videos)} of them")
+    with progress_bar(total=len(videos), unit="video") as bar:
+
+        def count(video: ListedVideo, outcome: Outcome) -> None:
+            bar.update()
+
+        if args.ray:
+            counts = run_on_ray(
+                request, listing.videos, videos, workers=args.workers, report=count
+            )
+        else:
+            worker = VideoWorker(request, listing.videos)
+            counts = run_worker(worker, videos, report=count)
+    print(", ".join(f"{counts[kind]} {kind.value}" for kind in Outcome if counts[kind]))
+    if counts[Outcome.FAILED]:
+        print(f"what failed: {args.out / 'failed.jsonl'}; the same command tries again")
+    return 1 if counts[Outcome.FAILED] else 0
+
+
 def report(error: Exception) -> None:
     """Print an error that concerns one video."""
     print(f"error: {describe_error(error)}", file=sys.stderr)
 
 
-@tool(interrupted="with outputs, the same command with --resume goes on")
+@tool(interrupted="the same command with --resume goes on; it needs outputs")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; return the exit status."""
     args = parse_args(argv)
+    if args.out is not None:
+        return run_many(args)
     with tempfile.TemporaryDirectory(prefix="tmt_vis_") as scratch:
         return run(args, Path(scratch))
 

@@ -21,6 +21,10 @@ class OutputError(OSError):
     """An output that must not be written where it was asked for."""
 
 
+class HeldError(OutputError):
+    """An output that another process is working on."""
+
+
 @contextmanager
 def replacing(
     path: str | Path, *, is_ours: Callable[[Path], bool] | None = None
@@ -78,19 +82,22 @@ def write_atomically(path: str | Path, content: bytes) -> None:
 
 
 @contextmanager
-def claimed(path: str | Path) -> Iterator[None]:
+def claimed(path: str | Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes from working on the same output at the same time.
+
+    A process that dies, however it dies, gives up its claims.
 
     Args:
         path: The output; its parent is made if needed.
+        wait: Wait until no other process works on it.
 
     Raises:
-        OutputError: If another process works on it; it says which.
+        HeldError: If another process works on it; it says which.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{file_name(path.name)}.lock")
-    descriptor = _lock_file(lock, path)
+    descriptor = _lock_file(lock, path, wait=wait)
     try:
         yield
     finally:
@@ -176,10 +183,10 @@ def _remove_dead_drafts(parent: Path, start: str) -> None:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool | None:
+def _try_lock(descriptor: int, *, wait: bool = False) -> bool | None:
     """Lock if nobody else has; None where the file system knows no locks."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:
@@ -187,14 +194,14 @@ def _try_lock(descriptor: int) -> bool | None:
     return True
 
 
-def _lock_file(lock: Path, path: Path) -> int:
+def _lock_file(lock: Path, path: Path, *, wait: bool) -> int:
     """Open and lock a file that says who works on ``path``."""
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-        if _try_lock(descriptor) is False:
+        if _try_lock(descriptor, wait=wait) is False:
             holder = os.read(descriptor, 200).decode(errors="replace").strip()
             os.close(descriptor)
-            raise OutputError(
+            raise HeldError(
                 f"{path} is being written by {holder or 'another process'}; wait until "
                 "it has ended, or choose another output"
             )

@@ -37,3 +37,10 @@ def usable_device(device: torch.device | str | None) -> torch.device:
                 "out, or take 'cpu'"
             )
     return chosen
+
+
+def device_kind(device: torch.device) -> str:
+    """Name what computes, whichever of its kind it is: all give the same bits."""
+    if device.type != "cuda":
+        return device.type
+    return f"cuda {torch.cuda.get_device_name(device)}"

@@ -14,6 +14,7 @@ from tmt_vis.models import UnionVocabulary
 from tmt_vis.streaming import LinkOptions, VideoEngine, WindowPlan, choose_plan
 from tmt_vis.taxonomy import LabelSpace
 
+from .devices import device_kind
 from .errors import InferenceError
 from .frame_sources import FrameSource
 from .free_vocabulary import VocabularyInput, build_vocabulary, parse_vocabulary
@@ -173,6 +174,36 @@ class VISInferencer:
             partial=partial,
         )
 
+    def identity(
+        self,
+        *,
+        label_space: str | None = None,
+        vocabulary: VocabularyInput | None = None,
+    ) -> dict[str, Any]:
+        """Tell two inferencers with other results apart.
+
+        Args:
+            label_space: As for a call.
+            vocabulary: As for a call.
+
+        Returns:
+            JSON data: digests of weights and config, categories, windows and limits;
+            not the device, and no option of a call.
+        """
+        space, words = self._categories(label_space, vocabulary)
+        limit = self._limit(space.name if words is None else None)
+        facts = self._facts(FramePreparation(self.cfg, space.name), words, limit)
+        config = {key: facts.pop(key) for key in ("model", "transforms")}
+        for machine in ("device", "torch"):
+            del facts[machine]
+        return {
+            **facts,
+            "config": run_key(config),
+            "categories": list(space.names),
+            "link": asdict(self.link),
+            "max_iou": self.max_iou,
+        }
+
     def open(
         self,
         video: VideoInput,
@@ -248,7 +279,7 @@ class VISInferencer:
             max_objects=limit,
             several_categories=self.several_categories,
             # The last bits of a number depend on them.
-            device=str(next(self.model.parameters()).device),
+            device=device_kind(next(self.model.parameters()).device),
             torch=torch.__version__,
         )
 

@@ -117,7 +117,7 @@ class OutputPlan:
                 video=self._video_path(name),
                 masks=None if self.masks is None else self.masks / name,
             )
-            for name in _unique(names)
+            for name in unique_names(names)
         ]
 
     def _video_path(self, name: str) -> Path | None:
@@ -126,15 +126,25 @@ class OutputPlan:
         return self.video / f"{name}.mp4"
 
 
-def _unique(names: Sequence[str]) -> list[str]:
-    """Make file names, and append -2, -3, ... to those that were taken before."""
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Make file names, and append -2, -3, ... to those that were taken before.
+
+    Args:
+        names: Names of videos, in order.
+
+    Returns:
+        As many names, no two of which are one file on a disk that ignores case.
+    """
     taken: set[str] = set()
+    latest: dict[str, int] = {}  # 100,000 files called video.mp4 take a second
     unique = []
     for name in map(file_name, names):
-        candidate, number = name, 1
-        while candidate.casefold() in taken:  # one file on many a disk
+        base = name.casefold()
+        candidate, number = name, latest.get(base, 1)
+        while candidate.casefold() in taken:
             number += 1
             candidate = f"{name}-{number}"
+        latest[base] = number
         taken.add(candidate.casefold())
         unique.append(candidate)
     return unique

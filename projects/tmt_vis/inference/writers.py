@@ -49,12 +49,17 @@ def write_json(path: Path, results: Mapping[int, VideoResult]) -> int:
     count = 0
     with replacing(path) as draft, open(draft, "w", encoding="utf-8") as stream:
         for video_id, result in results.items():
-            for track in result.tracks:
-                entry = _entry(track, video_id, result)
+            for entry in track_entries(result, video_id):
                 stream.write(("[\n" if not count else ",\n") + json.dumps(entry))
                 count += 1
         stream.write("\n]\n" if count else "[]\n")
     return count
+
+
+def track_entries(result: VideoResult, video_id: int) -> Iterator[dict[str, Any]]:
+    """Yield the tracks of a video as JSON data, see :func:`write_json`."""
+    for track in result.tracks:
+        yield _entry(track, video_id, result)
 
 
 def write_masks(folder: Path, result: VideoResult) -> None:
