@@ -275,3 +275,12 @@ def test_an_existing_folder_is_never_touched(tmp_path, predicted):
     with pytest.raises(ValueError, match="exists; give a folder that does not"):
         export(predicted[0], "coco", tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_keyframes_of_a_turning_object_are_thinned_within_the_bound():
+    masks = np.zeros((40, 90, 200), np.uint8)
+    for t, image in enumerate(masks):
+        cv2.ellipse(image, (60 + 2 * t, 45), (36, 20), 2 * t, 0, 360, 1, -1)
+    frames = TubeRLE.from_masks(masks > 0).to_frames()
+    thin = outlined(frames, min_iou=0.9)
+    assert len(thin.keyframes) <= 15 and 0.9 <= thin.least_iou < 1

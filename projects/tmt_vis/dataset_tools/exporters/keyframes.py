@@ -6,7 +6,7 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
-from .outlines import Polygon, iou, outline, resampled
+from .outlines import Polygon, followed, iou, outline
 
 # Gaps between two keyframes that are tried, the longest first.
 _GAPS = (16, 8, 4, 2)
@@ -93,13 +93,21 @@ def _longest_gap(
         if len(inside) < gap or any(frame is None for frame in inside):
             continue
         target = coco_mask.decode(inside[-1]).astype(bool)
-        end = resampled(outline(target, min_iou=1.0), start)
-        pair = Keyframe(t, start), Keyframe(t + gap, end)
-        ious = []
-        for offset, frame in enumerate(inside, 1):
-            ious.append(iou(at_frame(*pair, t + offset), frame))
-            if ious[-1] < min_iou:
-                break
-        else:
-            return gap, end, ious
+        for end in followed(start, target):
+            pair = Keyframe(t, start), Keyframe(t + gap, end)
+            ious = _ious(pair, inside, min_iou)
+            if ious is not None:
+                return gap, end, ious
     return 1, None, []
+
+
+def _ious(
+    pair: tuple[Keyframe, Keyframe], inside: Frames, min_iou: float
+) -> list[float] | None:
+    """Return the IoU of the frames behind the first keyframe; None beyond the bound."""
+    found = []
+    for frame, rle in enumerate(inside, pair[0].frame + 1):
+        found.append(iou(at_frame(*pair, frame), rle))
+        if found[-1] < min_iou:
+            return None
+    return found

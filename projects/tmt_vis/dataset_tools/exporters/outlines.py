@@ -17,6 +17,7 @@ Polygon = np.ndarray  # (n, 2) float64 x, y in pixels
 
 # Pixels by which a simplified outline may leave the exact one, tried in this order.
 _TOLERANCES = (4.0, 3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.0)
+_SMOOTH = 1.0
 
 
 def outline(mask: np.ndarray, *, min_iou: float) -> Polygon:
@@ -39,7 +40,41 @@ def outline(mask: np.ndarray, *, min_iou: float) -> Polygon:
     return _joined(contours)
 
 
-def resampled(polygon: Polygon, like: Polygon) -> Polygon:
+def followed(start: Polygon, mask: np.ndarray) -> list[Polygon]:
+    """Propose where the corners of an outline are on a later mask of the object.
+
+    Args:
+        start: (n, 2), the outline.
+        mask: (H, W) bool with at least one pixel.
+
+    Returns:
+        (n, 2) each: the outline moved as it is, and its corners placed on the new
+        outline.
+    """
+    rows, columns = np.nonzero(mask)
+    centre = np.array([columns.mean(), rows.mean()]) + 0.5
+    # Without its stairs, so that both paths have the same length in every direction.
+    contours = [_simplified(c, _SMOOTH) for c in _pixel_edges(mask)]
+    path = _joined([c for c in contours if len(c) > 2])
+    moved = start + (centre - _centroid(start))
+    proposals = [moved] if len(path) < 3 else [moved, _resampled(path, start)]
+    # Rounded here, so that what is measured is what is written.
+    return [proposal.round(2) for proposal in proposals]
+
+
+def _centroid(polygon: Polygon) -> np.ndarray:
+    """Return the centre of the area inside of a polygon."""
+    x, y = polygon[:, 0], polygon[:, 1]
+    after_x, after_y = np.roll(x, -1), np.roll(y, -1)
+    cross = x * after_y - after_x * y
+    area = cross.sum()
+    if abs(area) < 1e-9:
+        return polygon.mean(axis=0)
+    sums = ((x + after_x) * cross).sum(), ((y + after_y) * cross).sum()
+    return np.array(sums) / (3 * area)
+
+
+def _resampled(polygon: Polygon, like: Polygon) -> Polygon:
     """Place the corners of one outline on another one of nearly the same shape.
 
     Both paths are walked at the same pace; where to start on the second one is chosen
@@ -57,8 +92,7 @@ def resampled(polygon: Polygon, like: Polygon) -> Polygon:
     starts = np.linspace(0, 1, 64, endpoint=False)
     candidates = [_walked(polygon, (pace + start) % 1) for start in starts]
     moved = [np.square(c - c.mean(axis=0) - shape).sum() for c in candidates]
-    # Rounded here, so that what is measured is what is written.
-    return candidates[int(np.argmin(moved))].round(2)
+    return candidates[int(np.argmin(moved))]
 
 
 def filled(polygon: Polygon, size: tuple[int, int]) -> dict:
