@@ -2,8 +2,8 @@
 
 _base_ = [
     "../_base_/models/idol_r50.py",
-    "../_base_/datasets/ytvis21.py",
-    "../_base_/schedules/12k.py",
+    "../_base_/datasets/idol_ytvis21.py",
+    "../_base_/schedules/idol_12k.py",
     "../_base_/default_runtime.py",
 ]
 

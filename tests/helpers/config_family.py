@@ -31,8 +31,8 @@ _models: dict[str, torch.nn.Module] = {}
 
 def family() -> list[str]:
     """Name every config of the paper's family, without the demo."""
-    folders = (CONFIGS / name for name in ("tmt_vis", "mask2former_vis", "minvis"))
-    files = [file for folder in folders for file in folder.rglob("*.py")]
+    folders = ("tmt_vis", "mask2former_vis", "minvis", "idol")
+    files = [file for name in folders for file in (CONFIGS / name).rglob("*.py")]
     return sorted(str(file.relative_to(CONFIGS).with_suffix("")) for file in files)
 
 
@@ -167,7 +167,9 @@ def build_model(model_cfg: Mapping[str, Any]) -> torch.nn.Module:
     """
     key = repr(model_cfg)
     if key not in _models:
-        with shapes_only(), mock.patch.object(MODELS, "build", _built_once):
+        # A model that freezes its parts must not freeze those of others.
+        build = _build if model_cfg.get("frozen") else _built_once
+        with shapes_only(), mock.patch.object(MODELS, "build", build):
             _models[key] = MODELS.build(model_cfg)
     return _models[key]
 

@@ -13,11 +13,12 @@ model = dict(
         type="ResNet",
         depth=50,
         num_stages=4,
-        out_indices=(0, 1, 2, 3),
+        out_indices=(1, 2, 3),
         frozen_stages=1,
         norm_cfg=dict(type="BN", requires_grad=False),
         norm_eval=True,
         style="pytorch",
+        init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet50"),
     ),
     head=dict(
         type="IDOLHead",
@@ -48,6 +49,13 @@ model = dict(
         # OVIS: mask_nms and new_track of 0.3.
         tracker=dict(type="EmbeddingTracker", mask_nms=0.5, new_track=0.2),
         # One entry for each category of a track that is likelier than this.
-        test_cfg=dict(max_per_video=100, min_score=0.05),
+        test_cfg=dict(
+            max_per_video=dict(ytvis19=100, ytvis21=100, ovis=100, uvo=100, coco=100),
+            min_score=0.05,
+        ),
     ),
 )
+
+# Only the backbone is pre-trained. IDOL starts from its own weights of COCO pairs:
+# convert them with tools/convert_checkpoint.py --arch idol --source-labels coco.
+load_from = None

@@ -103,7 +103,7 @@ IDOL = Layout(
     marker=idol_keys.MARKER,
     modernise=idol_keys.modern,
     key_map=lambda weights: KeyMap(
-        detectron2_backbone(weights) | idol_keys.idol_head(weights),
+        idol_keys.idol_backbone(weights) | idol_keys.idol_head(weights),
         detectron2_transforms(weights),
     ),
     ignored=idol_keys.IGNORED,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .backbone_keys import detectron2_backbone
 from .head_keys import DEFORMABLE, Pairs, feed_forward
 from .key_map import WEIGHT_AND_BIAS, count_indices, renamed
 
@@ -21,6 +22,8 @@ MARKER = "detr.reid_embed_head.layers.0.weight"
 IGNORED = (
     # Other names of detr.detr.bbox_embed, which the model reads.
     r"detr\.detr\.transformer\.decoder\.(bbox|class)_embed\..*",
+    # Of stride 4, which IDOL does not read.
+    r"backbone\.norm0\..*",
     r"(detr\.)*pixel_(mean|std)",
     r".*\.num_batches_tracked",
 )
@@ -31,6 +34,12 @@ def modern(key: str) -> str:
     if key.startswith(_BACKBONE):
         return "backbone." + key.removeprefix(_BACKBONE)
     return key
+
+
+def idol_backbone(keys: Mapping[str, object]) -> dict[str, str]:
+    """Name the backbone, but what belongs to stride 4."""
+    names = detectron2_backbone(keys)
+    return {k: v for k, v in names.items() if not k.startswith("backbone.norm0.")}
 
 
 def idol_head(keys: Mapping[str, object]) -> dict[str, str]:

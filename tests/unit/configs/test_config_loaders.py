@@ -74,6 +74,21 @@ def test_training_clips(here, name, datasets, length):
         assert item["sample"].gt_instances.masks.shape[1:] == (length, height, width)
 
 
+def test_pairs_of_idol(here):
+    for name, data in (
+        ("tmt_vis/tmt-vis-idol_r50_8xb4-16k_ytvis19-ovis-uvo", "ytvis19 ovis uvo"),
+        ("idol/idol_r50_8xb4-59k_coco-to-ytvis19", "coco"),
+    ):
+        items = _items(load(name).train_dataloader, 3)
+        assert {item["sample"].dataset for item in items} == set(data.split())
+        for item in items:
+            assert len(item["inputs"]) == 2
+            frames = item["sample"].frame_ids
+            assert frames[0] < frames[1] or data == "coco"
+            large = item["sample"].dataset == "ovis"
+            assert max(item["inputs"].shape[2:]) <= (1333 if large else 768)
+
+
 @pytest.mark.parametrize(
     ("name", "datasets", "short_side"),
     [

@@ -29,6 +29,7 @@ CATEGORIES = {
     ("ytvis21",): 40,
     ("ovis",): 25,
     ("uvo",): 81,
+    ("coco", "ytvis19"): 101,
     ("ytvis19", "ovis", "uvo"): 104,
     ("ytvis19", "ovis", "uvo", "coco"): 104,
     ("ytvis21", "ovis", "uvo"): 102,
@@ -179,8 +180,11 @@ def test_the_short_side_of_tests_is_the_papers(name):
     baseline = name.startswith(("mask2former_vis/", "minvis/"))
     small = baseline and "swin-l" in name and "ytvis21" in name
     short_side = 480 if swin and not small else 360
-    for dataset in _datasets(cfg.val_dataloader).values():
-        assert dataset.pipeline[1].transforms[0].scale == (1333, short_side)
+    idol = dict.fromkeys(("ytvis19", "ytvis21", "uvo"), 480) | dict(ovis=720)
+    sides = idol if "idol" in name else {}
+    for key, dataset in _datasets(cfg.val_dataloader).items():
+        scale = dataset.pipeline[1].transforms[0].scale
+        assert scale == (1333, sides.get(key, short_side))
 
 
 def test_folders_are_those_of_the_official_releases(load_tool):

@@ -376,6 +376,21 @@ def test_choices_are_not_shared_on_request(tmp_path):
     assert len(set(inputs[:, 0, -1, -1].tolist())) > 1
 
 
+def test_frames_may_be_flipped_one_by_one(tmp_path):
+    """mmdet's flip notes a matrix in the frames that it flips only."""
+    flip = dict(broadcast(dict(type="RandomFlip", prob=0.5))[0])
+    flip["share_random_params"] = False
+    video = moving_video(1, 6)
+    kinds = set()
+    for seed in range(8):
+        inputs, _ = clip(tmp_path, video, [flip], seed=seed, num_frames=2)
+        plain, _ = clip(tmp_path, video, seed=seed, num_frames=2)
+        kinds.add(
+            tuple(bool((a != b).any()) for a, b in zip(inputs, plain, strict=True))
+        )
+    assert kinds == {(False, False), (False, True), (True, False), (True, True)}
+
+
 def test_choices_that_depend_on_the_frame_are_an_error(tmp_path):
     video = moving_video(1, 3)
     with pytest.raises(ClipStructureError, match="DrawsUntilBright draws random"):

@@ -74,7 +74,8 @@ def test_the_config_of_a_row_exists_and_tests_what_is_published(row, parsed_once
 
 
 def test_files_fit_their_rows():
-    rows = [row for row in HOSTED if row.checkpoint is not None]
+    # Those of IDOL have to be fetched by hand.
+    rows = [row for row in HOSTED if row.checkpoint is not None and row.checkpoint.url]
     assert len(rows) == 30 and len(HOSTED) > 70
     assert len({row.checkpoint.url for row in rows}) == len(rows)
     for row in rows:

@@ -104,16 +104,18 @@ class ClipBroadcaster(TransformBroadcaster):
         self, results: dict[str, Any], outputs: list[dict[str, Any]]
     ) -> dict[str, Any]:
         gathered: dict[str, Any] = {}
-        for key in outputs[0]:
+        # A frame may lack a key where frames differ: mmdet's RandomFlip notes a matrix
+        # in the frames that it flips.
+        for key in dict.fromkeys(key for output in outputs for key in output):
             if key in results and type(results[key]) is not list:
-                if any(output[key] is not results[key] for output in outputs):
+                if any(output.get(key) is not results[key] for output in outputs):
                     raise ClipStructureError(
                         f"a transform changed {key!r}, a value of the whole clip; "
                         "give it one entry per frame (a list) before the broadcaster"
                     )
                 gathered[key] = results[key]
             else:
-                gathered[key] = [output[key] for output in outputs]
+                gathered[key] = [output.get(key) for output in outputs]
         return gathered
 
 

@@ -36,6 +36,7 @@ from ..taxonomy import (
 from ..trackers import UNTRACKED, FrameDetections, Selection, TrackMemory
 from .base import VideoHead
 
+_STRIDES = 3  # levels of the backbone, the last ones
 _FIRST_STRIDE = 8  # of the levels; paddings are multiples of 32
 _TCM_LEVELS = (2, 1, 0)  # strides 32, 16, 8, as other hosts give them
 
@@ -118,7 +119,7 @@ class IDOLHead(VideoHead):
         self, feats: Sequence[Tensor], images: Tensor, *, autocast: bool = False
     ) -> FrameLevels:
         """Run the neck; the encoder needs to know the padding. See the base."""
-        return FrameLevels(tuple(self.neck(tuple(feats[1:]))))
+        return FrameLevels(tuple(self.neck(tuple(feats[-_STRIDES:]))))
 
     def encode(
         self, pixels: FrameLevels, image_sizes: Sequence[Size]

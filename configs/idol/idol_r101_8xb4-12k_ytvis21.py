@@ -1,0 +1,10 @@
+"""IDOL R101 on YouTube-VIS 2021: 32 pairs per step."""
+
+_base_ = [
+    "../_base_/models/idol_r101.py",
+    "../_base_/datasets/idol_ytvis21.py",
+    "../_base_/schedules/idol_12k.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(head=dict(taxonomy=dict(label_spaces=["ytvis21"])))
