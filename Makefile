@@ -1,7 +1,8 @@
-# make venv | test | demo | compare | findings | bench | lint
+# make venv | test | demo | web | compare | findings | bench | lint
 #
 #   make test                     the default suite, in .venv (created when missing)
 #   make test VENV=               the same in the environment that is already active
+#   make web WEB_ARGS="..."       a page to try models in a browser, tools/web.py
 #   make compare                  naive joint training against TMT-VIS, in miniature
 #   make findings                 every run of docs/findings.md, and its tables: hours
 #   make bench                    compare with mmdet, and renew docs/performance.md
@@ -34,7 +35,7 @@ export MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_ MALLOC_TOP_PAD_
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test demo compare findings bench lint
+.PHONY: help venv test demo web compare findings bench lint
 
 help:
 	@awk '/^#/ { sub(/^# ?/, ""); print; next } { exit }' Makefile
@@ -62,6 +63,11 @@ test: $(STAMP)
 demo: export OMP_NUM_THREADS ?= 1
 demo: $(STAMP)
 	@$(PY) tools/demo.py $(DEMO_ARGS)
+
+# The requirements again: the active environment (VENV=) may lack Gradio.
+web: $(STAMP)
+	@$(PY) -c 'import gradio' 2>/dev/null || $(PIP_INSTALL) -r requirements/web.txt
+	@$(PY) tools/web.py $(WEB_ARGS)
 
 compare: $(STAMP)
 	@$(PY) -m experiments.miniature compare

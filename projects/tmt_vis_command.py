@@ -18,6 +18,7 @@ from types import ModuleType
 COMMANDS = {
     "infer": ("infer.py", "track objects in videos"),
     "merge": ("merge_results.py", "make one file of the results of many videos"),
+    "web": ("web.py", "try models in a browser"),
     "extract-frames": ("extract_frames.py", "cut videos into frames"),
     "export": ("export_tracks.py", "turn tracks into annotations to correct"),
     "convert": ("convert_dataset.py", "turn annotations into the YouTube-VIS format"),

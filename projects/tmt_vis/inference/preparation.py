@@ -90,7 +90,7 @@ def image_backend(cfg: Config, label_space: str | None) -> str:
 
 
 def _test_pipeline(cfg: Config, label_space: str | None) -> Sequence[Mapping[str, Any]]:
-    dataset = cfg.get("test_dataloader", {}).get("dataset", {})
+    dataset = (cfg.get("test_dataloader") or {}).get("dataset", {})
     datasets = dataset.get("datasets", {"": dataset})
     pipelines = {
         one.get("label_space"): one["pipeline"]

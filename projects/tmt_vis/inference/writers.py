@@ -1,7 +1,7 @@
 """Results to files, each of which appears complete or not at all."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,12 @@ def is_mask_folder(folder: Path) -> bool:
 
 
 def write_rendering(
-    path: Path, result: VideoResult, source: FrameSource
+    path: Path,
+    result: VideoResult,
+    source: FrameSource,
+    *,
+    legend: bool = True,
+    progress: Callable[[int], None] | None = None,
 ) -> WrittenVideo:
     """Draw the tracks over the video, with a legend under it.
 
@@ -150,11 +155,14 @@ def write_rendering(
         result: Of the video.
         source: The video; it is read again. Frames of pixels that are no squares are
             stretched, so that a circle is a circle.
+        legend: Write the tags of the tracks under the frames.
+        progress: Called after each frame with the number of frames drawn; what it
+            raises stops the drawing, and no file is left.
 
     Returns:
         What the file holds.
     """
-    frames = _render(result, source)
+    frames = _render(result, source, with_legend=legend, progress=progress)
     return write_video(path, frames, fps=result.fps, times=result.frame_times)
 
 
@@ -215,18 +223,27 @@ def _palette() -> list[int]:
     return [0, 0, 0, *(value for color in colors for value in color)]
 
 
-def _render(result: VideoResult, source: FrameSource) -> Iterator[np.ndarray]:
+def _render(
+    result: VideoResult,
+    source: FrameSource,
+    *,
+    with_legend: bool,
+    progress: Callable[[int], None] | None,
+) -> Iterator[np.ndarray]:
     tracks = best_per_object(result.tracks)
     labels = [TrackLabel(t.id, t.name, t.score) for t in tracks]
     frames = islice(source.frames(), result.num_frames)
     masks = _masks_per_frame(tracks, result)
     legend = None
-    for frame, shown in zip(frames, masks, strict=True):
+    for number, (frame, shown) in enumerate(zip(frames, masks, strict=True), 1):
         frame, shown = _square_pixels(frame, shown, source.pixel_aspect)
         image = draw_tracks(np.ascontiguousarray(frame[..., ::-1]), shown, labels)
         if legend is None:
-            legend = _legend(labels, image.shape[0], image.shape[1])
+            listed = labels if with_legend else []
+            legend = _legend(listed, image.shape[0], image.shape[1])
         yield np.concatenate([image, legend])
+        if progress is not None:
+            progress(number)
 
 
 def _square_pixels(
