@@ -287,13 +287,15 @@ def test_options_change_a_copy_of_the_config(tmp_path):
     "pipeline, message",
     [
         ([], "no test pipeline"),
+        (None, "no test pipeline"),  # a config for training only
         (PIPELINE[1:], "must begin with LoadClipFrames"),
     ],
 )
 def test_config_without_test_pipeline(tmp_path, pipeline, message):
     cfg = tiny_cfg()
     dataset = dict(type="VISDataset", label_space="ovis", pipeline=pipeline)
-    cfg.test_dataloader = Config(dict(dataset=dataset))
+    loader = None if pipeline is None else Config(dict(dataset=dataset))
+    cfg.test_dataloader = loader
     find = VISInferencer(cfg, write_checkpoint(tmp_path / "c.pth"), "cpu")
     with pytest.raises(InferenceError, match=message):
         find(frames(1))
