@@ -172,10 +172,8 @@ class VideoQueryHead(VideoHead):
         weights.update(criterion.pop("loss_weights", {}))
         self.similarity_weight = weights.pop("sim", 0.5)
         compilation_weight = weights.pop("comp", weights["taxo"])
-        self.points = PointSampler(**criterion.pop("points", {}))
-        self.criterion = SetCriterion(
-            loss_weights=weights, points=self.points, **criterion
-        )
+        points = PointSampler(**criterion.pop("points", {}))
+        self.criterion = SetCriterion(loss_weights=weights, points=points, **criterion)
         assigner = dict(type="TaxoHungarianAssigner") | dict(assigner)
         self.assigner = TASK_UTILS.build(assigner)
         return compilation_weight
@@ -397,13 +395,17 @@ class VideoQueryHead(VideoHead):
         self, predictions: StagePredictions, targets: Sequence[ClipTargets]
     ) -> list[Tensor]:
         """Match the targets of each clip in all stages, see the assigner."""
-        return self.assigner.assign(*_detached(predictions), targets, self.points)
+        return self.assigner.assign(
+            *_detached(predictions), targets, self.criterion.points
+        )
 
     def costs(
         self, predictions: StagePredictions, targets: Sequence[ClipTargets]
     ) -> list[Tensor]:
         """Compute the costs of all pairs of each clip in all stages."""
-        return self.assigner.costs(*_detached(predictions), targets, self.points)
+        return self.assigner.costs(
+            *_detached(predictions), targets, self.criterion.points
+        )
 
     def object_embeddings(
         self,
