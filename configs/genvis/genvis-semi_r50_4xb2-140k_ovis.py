@@ -1,10 +1,26 @@
-"""GenVIS R50 semi on ovis."""
+"""GenVIS R50, semi-online, on OVIS and COCO pseudo-clips."""
 
 _base_ = [
-    "../_base_/models/genvis_r50.py",
+    "../_base_/models/mask2former-vis_r50.py",
+    "../_base_/models/genvis.py",
     "../_base_/datasets/vita_ovis.py",
-    "../_base_/schedules/16k.py",
+    "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-model = dict(head=dict(window=3, taxonomy=dict(label_spaces=["ovis"])))
+head = dict(_base_.genvis.head, window=3, taxonomy=dict(label_spaces=["ovis"]))
+model = dict(_base_.genvis, head=head)
+del head
+load_from = "work_dirs/vita_r50_8xb1-150k_ovis/iter_150000.pth"
+
+max_iters = 140000
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters, milestones=[100000])]
+train_cfg = dict(max_iters=max_iters, val_interval=10000)
+
+clip = dict(num_frames=15, frame_range=12)
+train_dataloader = dict(
+    batch_size=2,
+    sampler=dict(batch_size=2),
+    dataset=dict(datasets=dict(ovis=clip, coco=clip)),
+)
+del clip

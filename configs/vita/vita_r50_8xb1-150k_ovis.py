@@ -1,10 +1,19 @@
 """VITA R50 on OVIS and COCO pseudo-clips."""
 
 _base_ = [
-    "../_base_/models/vita_r50.py",
+    "../_base_/models/mask2former-vis_r50.py",
+    "../_base_/models/vita.py",
     "../_base_/datasets/vita_ovis.py",
-    "../_base_/schedules/16k.py",
+    "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-model = dict(head=dict(taxonomy=dict(label_spaces=["ovis"])))
+head = dict(_base_.vita.head, taxonomy=dict(label_spaces=["ovis"]))
+model = dict(_base_.vita, head=head)
+del head
+
+max_iters = 150000
+param_scheduler = [
+    dict(_base_.param_scheduler[0], end=max_iters, milestones=[50000, 125000])
+]
+train_cfg = dict(max_iters=max_iters, val_interval=10000)

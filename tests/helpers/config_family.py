@@ -24,6 +24,7 @@ CONFIGS = ROOT / "configs"
 MAIN = "tmt_vis/tmt-vis_r50_8xb2-16k_ytvis19-ovis-uvo"
 ABLATIONS = "tmt_vis/ablations/"
 
+FOLDERS = ("tmt_vis", "mask2former_vis", "minvis", "idol", "vita", "genvis")
 SHARED = ("ResNet", "SwinTransformer", "ClipPixelDecoder", "MSDeformAttnPixelDecoder")
 
 _models: dict[str, torch.nn.Module] = {}
@@ -31,8 +32,8 @@ _models: dict[str, torch.nn.Module] = {}
 
 def family() -> list[str]:
     """Name every config of the paper's family, without the demo."""
-    folders = ("tmt_vis", "mask2former_vis", "minvis", "idol")
-    files = [file for name in folders for file in (CONFIGS / name).rglob("*.py")]
+    folders = (CONFIGS / name for name in FOLDERS)
+    files = [file for folder in folders for file in folder.rglob("*.py")]
     return sorted(str(file.relative_to(CONFIGS).with_suffix("")) for file in files)
 
 

@@ -27,6 +27,7 @@ optim_wrapper = dict(
             # Embeddings of the head. The pixel decoder's level_encoding is decayed,
             # as in the reference, where it is a bare parameter.
             "query_embed": dict(decay_mult=0.0),
+            "frame_query_pos": dict(decay_mult=0.0),
             "query_feat": dict(decay_mult=0.0),
             "level_embed": dict(decay_mult=0.0),
             "rank_pos": dict(decay_mult=0.0),

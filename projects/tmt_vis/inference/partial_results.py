@@ -1,14 +1,15 @@
-"""Keep the finished windows of a run, so that an interruption costs one window.
+"""Keep the finished windows of a run, so that an interruption costs little.
 
 A file of JSON lines: a header with the key of the run, one line per window, and, once
 the video has ended, a line with what is known then. Beside it, for a model that
-remembers something from window to window, a file with the state behind the latest
-window: earlier states are of no use to anybody.
+remembers something from window to window, a file with the state behind one of the
+latest windows: earlier states are of no use to anybody.
 """
 
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,12 @@ from mmengine.logging import MMLogger
 from tmt_vis.files import DISK_IS_FULL, file_name, replacing
 from tmt_vis.streaming import TrackState, WindowPlan, WindowPrediction
 
-_FORMAT = 3
+_FORMAT = 4
+# A state may grow with the video (GenVIS: 0.2 MB a clip). One that takes longer than
+# this (seconds) is written so seldom that it costs a twentieth of the time; a run that
+# goes on computes the windows behind it again.
+_QUICK = 0.1
+_TIMES_BETWEEN_STATES = 20
 
 
 def run_key(facts: Mapping[str, Any]) -> str:
@@ -66,6 +72,7 @@ class PartialResults:
         self._state_path = self.path.with_suffix(".state.json")
         self._key = key
         self._is_full = False  # the disk, as far as this file is concerned
+        self._next_state = 0.0  # monotonic time before which no state is written
 
     def exists(self) -> bool:
         """Tell whether an earlier run with this key left something."""
@@ -139,7 +146,7 @@ class PartialResults:
                 stream.write(_line({"end": stored.end}))
 
     def append(self, window: WindowPrediction, state: TrackState | None = None) -> None:
-        """Add a finished window and replace the state; both are on the disk then.
+        """Add a finished window and, if it is time, replace the state.
 
         On a full disk the run goes on without: its result may still fit.
 
@@ -148,7 +155,8 @@ class PartialResults:
             state: Behind it.
         """
         self._append(_window_line(window, state))
-        if state is None or self._is_full:
+        start = time.monotonic()
+        if state is None or self._is_full or start < self._next_state:
             return
         content = _line({"key": self._key, "state": state.to_dict()})
         with (
@@ -159,6 +167,9 @@ class PartialResults:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        end = time.monotonic()
+        if end - start > _QUICK:
+            self._next_state = end + _TIMES_BETWEEN_STATES * (end - start)
 
     def end(self, facts: Mapping[str, Any]) -> None:
         """Note that the video has ended."""

@@ -157,4 +157,11 @@ def test_mim_reads_the_model_index():
 
     table = convert2df(load_model_index(str(ROOT / "model-index.yml")))
     assert sorted(table.index) == sorted(name.rsplit("/", 1)[-1] for name in family())
-    assert set(table["model"]) == {"tmt-vis", "mask2former-vis", "minvis", "idol"}
+    assert set(table["model"]) == {
+        "tmt-vis",
+        "mask2former-vis",
+        "minvis",
+        "idol",
+        "vita",
+        "genvis",
+    }

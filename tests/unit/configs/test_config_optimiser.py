@@ -7,6 +7,8 @@ from torch import nn
 
 SWIN_T = "tmt_vis/tmt-vis_swin-t-p4-w7-224_8xb2-16k_ytvis19-ovis-uvo"
 SWIN_L = "tmt_vis/tmt-vis_swin-l-p4-w12-384-in21k_8xb2-16k_ytvis19-ovis-uvo"
+VITA = "vita/vita_swin-l-p4-w12-384-in21k_8xb1-150k_ovis"
+GENVIS = "genvis/genvis-semi_r50_4xb2-15k_ytvis19"
 # Every module with an embedding of its own.
 EMBEDDINGS = [
     "model.head.classifier.type=TextSimilarityClassifier",
@@ -16,12 +18,14 @@ EMBEDDINGS = [
 NORMS = (nn.LayerNorm, nn.GroupNorm, nn.BatchNorm2d)
 
 
-def _expected(model: nn.Module) -> dict[int, tuple[str, float, float]]:
+def _expected(
+    model: nn.Module, base: float = 1e-4
+) -> dict[int, tuple[str, float, float]]:
     """Apply the reference's rule by the type of the modules, not by their names."""
     rule = {}
     for path, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
-            lr = 1e-5 if path.startswith("backbone") else 1e-4
+            lr = base / 10 if path.startswith("backbone") else base
             free = isinstance(module, NORMS) or (
                 isinstance(module, nn.Embedding) and "level_encoding" not in path
             )
@@ -31,13 +35,21 @@ def _expected(model: nn.Module) -> dict[int, tuple[str, float, float]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [(MAIN, []), (MAIN, EMBEDDINGS), (SWIN_T, []), (SWIN_L, [])]
+    ("name", "options"),
+    [
+        (MAIN, []),
+        (MAIN, EMBEDDINGS),
+        (SWIN_T, []),
+        (SWIN_L, []),
+        (VITA, []),
+        (GENVIS, []),
+    ],
 )
 def test_learning_rate_and_decay_of_every_parameter(name, options):
     cfg = with_options(load(name), options) if options else load(name)
     model = build_model(cfg.model)
     optimiser = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
-    expected = _expected(model)
+    expected = _expected(model, cfg.optim_wrapper.optimizer.lr)
     groups = {id(g["params"][0]): g for g in optimiser.param_groups}
     trainable = {id(p) for p in model.parameters() if p.requires_grad}
     assert groups.keys() == trainable

@@ -14,9 +14,9 @@ ZOO = Path(mmdet.__file__).parent / ".mim"
 
 @cache
 def _starts() -> dict[str, str]:
-    """One config per checkpoint; IDOL starts from none of mmdet's."""
-    names = [name for name in reversed(family()) if load(name).load_from is not None]
-    return {load(name).load_from: name for name in names}
+    """One config per checkpoint of mmdet's zoo."""
+    names = {load(name).load_from: name for name in reversed(family())}
+    return {url: name for url, name in names.items() if str(url).startswith("http")}
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,9 @@
 import copy
 import json
 
+import numpy as np
 import pytest
+import torch
 from helpers.full_disk import full_disk
 from helpers.tiny_inference import (
     WatchedFrames,
@@ -12,7 +14,14 @@ from helpers.tiny_inference import (
     write_video_file,
 )
 
-from tmt_vis.inference import FrameSourceError, WindowPlan, WindowPrediction
+from tmt_vis.inference import (
+    FrameSourceError,
+    WindowPlan,
+    WindowPrediction,
+    partial_results,
+)
+from tmt_vis.inference.partial_results import PartialResults, StoredRun
+from tmt_vis.streaming import TrackState, Window
 
 LENGTH = 19
 PLAN = WindowPlan(7, 2)  # ending at 7, 12, 17, 19
@@ -227,3 +236,21 @@ def test_prediction_survives_its_file(find):
         assert again.tubes == window.tubes and again.compiled == window.compiled
         assert again.embeddings.tobytes() == window.embeddings.tobytes()
         assert again.slot_probs.tobytes() == window.slot_probs.tobytes()
+
+
+def test_a_state_is_written_when_it_costs_a_twentieth(tmp_path, monkeypatch):
+    clock = iter([0, 1, 5, 20.9, 21.0, 23, 30, 62.9, 63, 64])
+    monkeypatch.setattr(partial_results.time, "monotonic", lambda: next(clock))
+    kept = PartialResults(tmp_path, name="video", key="k" * 64)
+    kept.begin(StoredRun())
+    stops = []
+    for stop in range(1, 8):
+        kept.append(window(stop), TrackState(stop, dict(queries=torch.ones(1))))
+        stops.append(kept._read_state().stop)
+    # Written at 0 for a second: not before 21, then for two seconds: not before 63.
+    assert stops == [1, 1, 1, 4, 4, 4, 7]
+
+
+def window(stop):
+    empty = np.zeros((0, 1), np.float32)
+    return WindowPrediction(Window(stop - 1, stop), empty, empty, ())

@@ -1,0 +1,34 @@
+"""TMT-VIS on GenVIS R50, semi-online, behind tmt-vis-vita of the same datasets."""
+
+_base_ = [
+    "../_base_/models/mask2former-vis_r50.py",
+    "../_base_/models/genvis.py",
+    "../_base_/models/taxonomy_modules.py",
+    "../_base_/datasets/vita_ytvis19_ytvis21_ovis_uvo.py",
+    "../_base_/schedules/vita.py",
+    "../_base_/default_runtime.py",
+]
+
+spaces = ["ytvis19", "ytvis21", "ovis", "uvo", "coco"]
+head = dict(_base_.taxonomy_modules, taxonomy=dict(label_spaces=spaces))
+head.update(_base_.genvis.head, window=3, inject_to="both")
+# The frame queries keep the guidance that VITA has learned.
+frozen = (*_base_.genvis.frozen, "head.guidance")
+model = dict(_base_.genvis, head=head, frozen=frozen)
+del frozen, head, spaces
+load_from = (
+    "work_dirs/tmt-vis-vita_r50_8xb2-70k_ytvis19-ytvis21-ovis-uvo/iter_70000.pth"
+)
+
+max_iters = 90000
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters, milestones=[50000])]
+train_cfg = dict(max_iters=max_iters, val_interval=10000)
+clip = dict(num_frames=15, frame_range=12)
+train_dataloader = dict(
+    batch_size=2,
+    sampler=dict(batch_size=2),
+    dataset=dict(
+        datasets=dict(ytvis19=clip, ytvis21=clip, ovis=clip, uvo=clip, coco=clip)
+    ),
+)
+del clip
