@@ -28,6 +28,7 @@ NAMES = (
     "infer/long_video_slope",
     "infer/vita_memory",
     "infer/genvis_stream",
+    "infer/many_videos",
     "infer/video_t36_gpu",
     "text/tcm_tim_overhead",
     "text/cache",

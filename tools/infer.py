@@ -17,7 +17,6 @@ tools/merge_results.py makes one file of them.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Collection, Iterable, Sequence
@@ -44,19 +43,7 @@ from tmt_vis.inference import (
     write_masks,
     write_rendering,
 )
-from tmt_vis.inference.many_videos import (
-    ListedVideo,
-    ManyVideosRequest,
-    Outcome,
-    Shard,
-    VideoWorker,
-    list_videos,
-    local_device,
-    parse_shard,
-    run_on_ray,
-    run_worker,
-    shard_from_environment,
-)
+from tmt_vis.inference.many_videos import command as many_videos
 from tmt_vis.printing import printable
 from tmt_vis.progress import progress_bar
 
@@ -130,57 +117,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "bfloat16 instructions; scores and the borders of masks differ slightly",
     )
     add("--cfg-options", nargs="+", action=CfgOptions, help="key=value of the config")
-    add_many_videos(parser)
+    many_videos.add_options(parser)
     args = parser.parse_args(argv)
-    check_many_videos(parser, args)
+    many_videos.check_options(parser, args)
     return args
-
-
-def add_many_videos(parser: argparse.ArgumentParser) -> None:
-    """Add the options of runs on many videos."""
-    add = parser.add_argument_group("many videos").add_argument
-    add("--out", type=Path, metavar="DIR", help="folder with a result for each video")
-    add("--masks", action="store_true", help="also index images, in DIR/masks")
-    add("--draw", action="store_true", help="also drawn videos, in DIR/videos")
-    add(
-        "--shard",
-        type=shard,
-        metavar="I/N",
-        help="every N-th video from the I-th on, I from 0 (default: what torchrun or "
-        "Slurm says, else all)",
-    )
-    add("--threads", type=integer(at_least=1), help="CPU threads of a worker")
-    add("--ray", action="store_true", help="workers are actors of Ray")
-    add(
-        "--workers",
-        type=integer(at_least=1),
-        help="of --ray (default: one for each GPU, or for each --threads CPU cores)",
-    )
-
-
-def shard(text: str) -> Shard:
-    """Read a shard as argparse wants it."""
-    try:
-        return parse_shard(text)
-    except InferenceError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def check_many_videos(
-    parser: argparse.ArgumentParser, args: argparse.Namespace
-) -> None:
-    """Refuse options that say nothing together."""
-    if args.workers and not args.ray:
-        parser.error("--workers is for --ray; start the command several times instead")
-    many = ("masks", "draw", "shard", "threads", "ray")
-    single = ("out_video", "out_json", "out_masks", "overwrite")
-    given = [name for name in (single if args.out else many) if getattr(args, name)]
-    if not given:
-        return
-    option = f"--{given[0].replace('_', '-')}"
-    if args.out:
-        parser.error(f"{option} is not for --out, which has --masks and --draw")
-    parser.error(f"{option} is for many videos; give --out DIR")
 
 
 def make_tasks(
@@ -346,42 +286,9 @@ def run_tasks(
     return 0 if len(results) == len(group_inputs(args.inputs)) else 1
 
 
-def request_of(args: argparse.Namespace) -> ManyVideosRequest:
-    """Return what each worker is told."""
-    same = "out config checkpoint cfg_options max_objects several_categories max_iou"
-    same += " label_space vocabulary score_thr max_frames fps draw masks threads"
-    return ManyVideosRequest(
-        **{name: getattr(args, name) for name in same.split()},
-        device=args.device if args.ray else local_device(args.device, os.environ),
-        windows=windows(args),
-        dtype="bfloat16" if args.amp else None,
-    )
-
-
-def run_many(args: argparse.Namespace) -> int:
-    """Predict many videos into one folder; return the exit status."""
-    part = args.shard or shard_from_environment(os.environ)
-    listing = list_videos(args.inputs)
-    for remark in listing.remarks:
-        print(f"warning: {printable(remark)}", file=sys.stderr)
-    videos, request = part.take(listing.videos), request_of(args)
-    print(f"{len(listing.videos)} videos; shard {part} has {len(videos)} of them")
-    with progress_bar(total=len(videos), unit="video") as bar:
-
-        def count(video: ListedVideo, outcome: Outcome) -> None:
-            bar.update()
-
-        if args.ray:
-            counts = run_on_ray(
-                request, listing.videos, videos, workers=args.workers, report=count
-            )
-        else:
-            worker = VideoWorker(request, listing.videos)
-            counts = run_worker(worker, videos, report=count)
-    print(", ".join(f"{counts[kind]} {kind.value}" for kind in Outcome if counts[kind]))
-    if counts[Outcome.FAILED]:
-        print(f"what failed: {args.out / 'failed.jsonl'}; the same command tries again")
-    return 1 if counts[Outcome.FAILED] else 0
+def warn(text: str) -> None:
+    """Print what was left out."""
+    print(f"warning: {printable(text)}", file=sys.stderr)
 
 
 def report(error: Exception) -> None:
@@ -394,7 +301,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; return the exit status."""
     args = parse_args(argv)
     if args.out is not None:
-        return run_many(args)
+        return many_videos.run(args, windows(args), say=print, warn=warn)
     with tempfile.TemporaryDirectory(prefix="tmt_vis_") as scratch:
         return run(args, Path(scratch))
 

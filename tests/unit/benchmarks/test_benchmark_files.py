@@ -31,7 +31,14 @@ def test_every_file_is_registered(repo_root):
 
 
 @pytest.mark.parametrize(
-    "name", ["eval/tube_iou", "eval/ap_from_json", "infer/mask_decode", "data/mixture"]
+    "name",
+    [
+        "eval/tube_iou",
+        "eval/ap_from_json",
+        "infer/mask_decode",
+        "data/mixture",
+        "infer/many_videos",
+    ],
 )
 def test_tiny_runs(name):
     rows = list(registry.load(name).run(TINY))
