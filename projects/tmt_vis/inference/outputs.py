@@ -136,7 +136,7 @@ def unique_names(names: Iterable[str]) -> list[str]:
         As many names, no two of which are one file on a disk that ignores case.
     """
     taken: set[str] = set()
-    latest: dict[str, int] = {}  # 100,000 files called video.mp4 take a second
+    latest: dict[str, int] = {}  # of a name: 4,000 equal names took 11 s without
     unique = []
     for name in map(file_name, names):
         base = name.casefold()

@@ -55,7 +55,9 @@ def test_videos_of_one_name_have_names_of_their_own(tree):
 
 
 def test_many_equal_names_take_no_quadratic_time():
-    names = unique_names(["video"] * 20_000)  # 20 s when each counts from 2 on
+    names = unique_names(
+        ["video"] * 20_000
+    )  # 4,000 took 11 s when each counted from 2 on
     assert names[-1] == "video-20000" and len(set(names)) == 20_000
 
 
