@@ -73,7 +73,7 @@ class Page:
                     )
                     with gr.Group(visible=False) as second_group:
                         second = self._question_controls("2")
-                    score = gr.Slider(0, 1, 0.3, step=0.05, label="Least score")
+                    score = gr.Slider(0, 1, 0.5, step=0.05, label="Least score")
                     with gr.Row():
                         start = gr.Button("Find tracks", variant="primary", min_width=0)
                         cancel = gr.Button("Cancel", interactive=False, min_width=0)
