@@ -98,8 +98,13 @@ class Run:
 
         Args:
             progress: Called with the number of frames drawn.
+
+        Raises:
+            WebError: If the visitor has gone, and the folder with it.
         """
         with self._drawing:
+            if not self.folder.is_dir():
+                raise WebError("this page was closed; reload it")
             before = self.video
             after = self.folder / f"tracks-{self._version + 1}.mp4"
             write_rendering(
