@@ -20,9 +20,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
     pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
 ]
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="pip install -r requirements/dev.txt"
-)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _LIMITS = Limits(upload_mb=1, frames=400, side=64)
 _SECONDS = 60_000  # milliseconds: of anything that a busy machine may slow down
@@ -73,6 +70,9 @@ class Site:
 
 @pytest.fixture(scope="module")
 def browser():
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="pip install -r requirements/dev.txt"
+    )
     found = filter(None, map(shutil.which, _BROWSERS))
     path = next(found, None)
     if path is None:
