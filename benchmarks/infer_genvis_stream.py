@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from tmt_vis.models.heads.genvis_head import PropagatedQueries
+from tmt_vis.models.heads.propagated_queries import PropagatedQueries
 from tmt_vis.models.prototype_memory import PrototypeBank
 from tmt_vis.streaming import Window, WindowRequest
 

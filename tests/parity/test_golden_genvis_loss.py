@@ -9,6 +9,7 @@ from helpers import golden_kit, golden_run
 from helpers.golden_arrays import check
 from mmengine.structures import InstanceData
 
+from tmt_vis.models.heads import genvis_head
 from tmt_vis.ops import mask_logits
 from tmt_vis.structures import ClipDataSample
 
@@ -76,24 +77,26 @@ def run(request):
         golden_kit.clip_of(t, size=SIZE) for t in golden_kit.golden(KIT)[f"{case}/t"]
     ]
     samples = [sample(objects, num_frames) for objects in OBJECTS[case]]
-    seen = SimpleNamespace(case=case, head=head, stages=[])
+    seen = SimpleNamespace(case=case, head=head)
+    patch = pytest.MonkeyPatch()
 
-    def spy(name, keep):
-        original = getattr(head, name)
+    def spy(owner, name, keep):
+        original = getattr(owner, name)
 
         def call(*args, **kwargs):
             out = original(*args, **kwargs)
             keep(out)
             return out
 
-        setattr(head, name, call)
+        patch.setattr(owner, name, call)
 
-    spy("_frozen_frames", lambda out: setattr(seen, "frame_matches", out[1]))
-    spy("_decode_clips", lambda out: setattr(seen, "clips", out))
-    spy("_match_clips", lambda out: setattr(seen, "matches", out))
+    spy(head, "_frozen_frames", lambda out: setattr(seen, "frame_matches", out[1]))
+    spy(head, "_decode_clips", lambda out: setattr(seen, "clips", out))
+    spy(genvis_head, "match_clips", lambda out: setattr(seen, "matches", out))
     with torch.no_grad():
         seen.losses = model.loss(torch.cat(clips), samples)
-    return seen
+    yield seen
+    patch.undo()
 
 
 def padded(matches):

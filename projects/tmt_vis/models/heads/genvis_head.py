@@ -1,8 +1,7 @@
 """GenVIS: video queries that go on from clip to clip (arXiv:2211.08834)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +9,6 @@ from mmdet.registry import MODELS
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tmt_vis.assigners import ClipChain, ClipMatches, on_device, on_host
-from tmt_vis.losses import StagePredictions, similarity_loss
 from tmt_vis.streaming import TrackState, WindowPlan, WindowPrediction, WindowRequest
 from tmt_vis.structures import ClipDataSample, ClipTargets, presence
 from tmt_vis.typedefs import ConfigType, Losses
@@ -19,79 +16,11 @@ from tmt_vis.typedefs import ConfigType, Losses
 from ..features import PixelFeatures
 from ..postprocessing import encode_window, query_mask_logits
 from ..prototype_memory import PrototypeBank
-from ..taxonomy import CategoryScores, CompiledTaxonomy, UnionVocabulary
-from ..video_branch import VideoPrediction
+from ..taxonomy import CategoryScores, UnionVocabulary
+from .clip_supervision import TrainedClip, clip_losses, match_clips
 from .frame_supervision import FrameTargets
+from .propagated_queries import PropagatedQueries
 from .video_query_head import DecodedFrames, VideoQueryHead
-
-
-@dataclass(frozen=True, eq=False)
-class PropagatedQueries(TrackState):
-    """What a clip leaves to the next one.
-
-    Args:
-        bank: of ``tensors``, with space for more entries.
-    """
-
-    bank: PrototypeBank = field(default_factory=PrototypeBank)
-
-    @classmethod
-    def behind(
-        cls,
-        stop: int,
-        queries: Tensor,
-        bank: PrototypeBank,
-        scores: CategoryScores | None,
-    ) -> "PropagatedQueries":
-        """Make the state behind a clip that ends at a frame.
-
-        Args:
-            stop: the frame.
-            queries: ``(1, Q, C)``, not normed.
-            bank: memory of all clips.
-            scores: of the categories in all frames so far.
-        """
-        tensors = dict(queries=queries, keys=bank.keys, values=bank.values)
-        if scores is not None:
-            tensors |= dict(category_embeddings=scores[0], category_logits=scores[1])
-        return cls(stop, tensors, bank=bank)
-
-    @classmethod
-    def of(cls, state: TrackState, device: torch.device) -> "PropagatedQueries":
-        """Return a state as it was before it was stored."""
-        if isinstance(state, cls):
-            return state
-        tensors = {name: x.to(device) for name, x in state.tensors.items()}
-        bank = PrototypeBank.of(tensors["keys"], tensors["values"])
-        return cls(state.stop, tensors, bank=bank)
-
-    @property
-    def scores(self) -> CategoryScores | None:
-        """Return the scores of the categories in all frames so far."""
-        if "category_logits" not in self.tensors:
-            return None
-        names = ("category_embeddings", "category_logits")
-        return CategoryScores(*(self.tensors[name] for name in names))
-
-
-class TrainedClip(NamedTuple):
-    """What training keeps of one clip until all clips are matched.
-
-    Args:
-        frames: of the sample.
-        tokens: ``(L * B, T, F, C)``.
-        prediction: of all layers.
-        stages: the same, as the criterion needs it.
-        taxonomy: compiled for the video queries; None without guidance of them.
-        costs: per sample ``(D * L, Q, N)``.
-    """
-
-    frames: slice
-    tokens: Tensor
-    prediction: VideoPrediction
-    stages: StagePredictions
-    taxonomy: CompiledTaxonomy | None
-    costs: list[Tensor]
 
 
 @MODELS.register_module()
@@ -176,11 +105,13 @@ class GenVISHead(VideoQueryHead):
         present = presence(targets)
         frames, frame_matches = self._frozen_frames(pixels, samples, targets, present)
         clips = self._decode_clips(pixels, frames, samples, targets)
-        chains = self._match_clips(clips, targets, present)
+        chains = match_clips(
+            self, clips, targets, present, protect_vanished=self.protect_vanished
+        )
         losses: Losses = {}
         for number, (clip, matches) in enumerate(zip(clips, chains, strict=True)):
-            found = self._clip_losses(
-                clip, matches, samples, targets, present, frame_matches
+            found = clip_losses(
+                self, clip, matches, samples, targets, present, frame_matches
             )
             losses |= {f"{name}_clip{number}": loss for name, loss in found.items()}
         if len(clips) == 1:
@@ -248,90 +179,6 @@ class GenVISHead(VideoQueryHead):
             costs = self.costs(stages, seen)
             clips.append(TrainedClip(part, tokens, prediction, stages, compiled, costs))
         return clips
-
-    def _match_clips(
-        self,
-        clips: Sequence[TrainedClip],
-        targets: Sequence[ClipTargets],
-        present: Sequence[NDArray[np.bool_]],
-    ) -> list[list[ClipMatches]]:
-        """Match all clips with one copy to the host: per clip, per sample."""
-        costs = iter(on_host([cost for clip in clips for cost in clip.costs]))
-        num_stages = len(self.video_stages) * self.frame_query_layers
-        chains = [
-            ClipChain(
-                num_objects=len(target),
-                num_stages=num_stages,
-                protect_vanished=self.protect_vanished,
-            )
-            for target in targets
-        ]
-        return [
-            [
-                chain.step(next(costs), seen[:, clip.frames].any(1))
-                for chain, seen in zip(chains, present, strict=True)
-            ]
-            for clip in clips
-        ]
-
-    def _clip_losses(
-        self,
-        clip: TrainedClip,
-        matches: Sequence[ClipMatches],
-        samples: Sequence[ClipDataSample],
-        targets: Sequence[ClipTargets],
-        present: Sequence[NDArray[np.bool_]],
-        frame_matches: Sequence[Tensor],
-    ) -> Losses:
-        """Compute the losses of one clip from the objects that are in it."""
-        device, copies = clip.tokens.device, self.frame_query_layers
-        rows = [np.flatnonzero(seen[:, clip.frames].any(1)) for seen in present]
-        masks = on_device(
-            [m.masks[:, r] for m, r in zip(matches, rows, strict=True)], device
-        )
-        classes = on_device(
-            [m.classes[:, r] for m, r in zip(matches, rows, strict=True)], device
-        )
-        seen = [
-            target.part(torch.from_numpy(r).to(device), clip.frames)
-            for target, r in zip(targets, rows, strict=True)
-        ]
-        last = on_device([m.masks[-copies:] for m in matches], device)
-        in_clip = [match[:, clip.frames] for match in frame_matches]
-        embeddings = self.object_embeddings(
-            clip.tokens, clip.prediction.queries, in_clip, last
-        )
-        with torch.autocast(device.type, enabled=False):
-            found = self.criterion.stage_losses(
-                clip.stages,
-                seen,
-                masks,
-                rows="tube",
-                class_assignment=classes,
-                class_norm=self._class_norm(matches, clip.stages),
-            )
-            losses = self.criterion.named(found.mean_over(copies), self.video_stages)
-            similarity = similarity_loss(embeddings)
-        losses["video.loss_sim"] = self.similarity_weight * similarity
-        return losses | self.taxonomy_losses(
-            self.video_guidance, clip.taxonomy, seen, samples, "video."
-        )
-
-    def _class_norm(
-        self, matches: Sequence[ClipMatches], stages: StagePredictions
-    ) -> Tensor:
-        """Return the sum of the class weights, ``(D * L,)``, a mean over L copies.
-
-        All copies are one batch of the class loss, as in the released code.
-        """
-        num_stages, clips, queries = stages.class_logits.shape[:3]
-        matched = sum((match.classes >= 0).sum(1) for match in matches)
-        matched = matched.reshape(-1, self.frame_query_layers).mean(1, keepdims=True)
-        matched = np.broadcast_to(matched, (len(matched), self.frame_query_layers))
-        weight = self.criterion.no_object_weight
-        norm = matched + weight * (clips * queries - matched)
-        norm = torch.from_numpy(norm.reshape(num_stages).astype(np.float32))
-        return norm.to(stages.class_logits.device, non_blocking=True)
 
     def _scores_up_to(
         self,
