@@ -38,6 +38,7 @@ from tmt_vis.visualization import (
     SheetVideo,
     TrackLabel,
     contact_sheet,
+    is_own_picture,
     thumbnail,
     write_html_sheet,
     write_image,
@@ -185,6 +186,12 @@ def _write_pages(path: Path, sheets: list[SheetVideo]) -> list[Path]:
     if len(starts) > 1:
         names = [f"{path.stem}-{n}{path.suffix}" for n in range(1, len(starts) + 1)]
         paths = [path.with_name(name) for name in names]
+        for page in paths:  # names that nobody gave
+            if page.exists() and not is_own_picture(page):
+                raise FileExistsError(
+                    f"{page} is no sheet of this tool and would be replaced; name "
+                    "another --sheet"
+                )
     for start, target in zip(starts, paths, strict=True):
         page = sheets[start : start + VIDEOS_PER_PAGE]
         image = contact_sheet(page, columns=COLUMNS, cell_width=CELL_WIDTH)
@@ -212,6 +219,9 @@ def check(args: argparse.Namespace) -> CheckReport:
         raise FileNotFoundError(f"the folder of the frames does not exist: {root}")
     if args.sheet is not None and args.sheet.suffix not in (".html", ".png"):
         raise ValueError(f"--sheet must be a .html or .png file, got {args.sheet}")
+    for out in filter(None, (args.sheet, args.json)):
+        if out.resolve() == ann.resolve():  # behind --data-root, too
+            raise ValueError(f"{out} is the annotation file; name a new file")
     space = LabelSpace.load(args.label_space) if args.label_space else None
     gallery = Gallery(args.sheet_videos if args.sheet else 0)
     with progress_bar(desc="check", unit="video") as bar:

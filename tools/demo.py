@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ from demo_pictures import (
 )
 
 from tmt_vis import VISInferencer
-from tmt_vis.command_line import integer
+from tmt_vis.command_line import ToolParser, integer, tool
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/demo/tmt-vis_r18-tiny_1xb4-1400_sprites.py"
@@ -133,9 +134,10 @@ def _show_progress(line: str) -> None:
         print(f"      {text}", flush=True)
 
 
-def main() -> None:
+@tool
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the demo and print its table."""
-    args = parse_args()
+    args = parse_args(argv)
     os.chdir(ROOT)
     if args.fresh and OUT.exists():
         delete_demo()
@@ -254,17 +256,17 @@ def report(metrics: dict[str, float], seconds: dict[str, float]) -> None:
     print(f"\n{seconds['all']:.0f} s in all, without the installation")
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ToolParser(__doc__.splitlines()[0])
     parser.add_argument(
         "--iters",
         type=integer(at_least=1),
         help="training iterations instead of the config's",
     )
     parser.add_argument("--fresh", action="store_true", help=f"delete {OUT} first")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

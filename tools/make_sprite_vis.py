@@ -10,13 +10,20 @@ Example:
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import cv2
 from sprite_vis import GenerationConfig, generate
 from sprite_vis.config import CHOICES
 from sprite_vis.contact_sheet import write_contact_sheet
 from sprite_vis.layouts import LAYOUTS
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line, as those of the tools that import tmt_vis (8 s)."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {' '.join(message.split())} (--help lists the options)\n")
 
 
 def _parse_size(text: str) -> tuple[int, int]:
@@ -28,9 +35,16 @@ def _parse_size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def _parse_picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() != ".png" or path.exists():
+        raise argparse.ArgumentTypeError(f"must be a new .png file, got {text!r}")
+    return path
+
+
 def _parse_args() -> argparse.Namespace:
     defaults = GenerationConfig()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = _Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="empty or new folder")
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument(
@@ -77,9 +91,9 @@ def _parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--contact-sheet",
-        type=Path,
+        type=_parse_picture,
         metavar="PNG",
-        help="also write a picture of sample frames with their masks",
+        help="also write a picture of sample frames with their masks, a new file",
     )
     return parser.parse_args()
 
@@ -147,11 +161,14 @@ def main() -> None:
             distractors=args.distractors,
         )
         card = generate(config, args.out, progress=_show_progress)
-    except (ValueError, FileExistsError, FileNotFoundError) as error:
-        sys.exit(f"make_sprite_vis: {error}")
+        if args.contact_sheet:
+            write_contact_sheet(args.out, args.contact_sheet)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(130)
     _print_summary(card)
-    if args.contact_sheet:
-        write_contact_sheet(args.out, args.contact_sheet)
 
 
 if __name__ == "__main__":

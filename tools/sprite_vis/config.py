@@ -1,5 +1,6 @@
 """What to generate: every argument that decides the bytes."""
 
+import math
 from dataclasses import dataclass
 
 from .layouts import LAYOUTS
@@ -45,10 +46,11 @@ class GenerationConfig:
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name} must be at least {least}, got {getattr(self, name)}"
-                )
+            value = getattr(self, name)
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, got {value}")
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tmt_vis.datasets.frame_files import orientation_of
 from tmt_vis.image_content import check_claimed_size, is_animated
 
 from .errors import FrameSourceError
@@ -14,6 +15,15 @@ from .frame_timing import FrameTiming, timing_of
 
 _HEADER_BYTES = 65536
 _LEAST_DELAY = 0.01  # seconds; files that say 0 mean "as fast as possible"
+_TURNS = {  # by EXIF orientation, as viewers and OpenCV turn single pictures
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def is_animation(path: Path) -> bool:
@@ -24,6 +34,8 @@ def is_animation(path: Path) -> bool:
 
 class AnimatedImage(FrameSource):
     """The frames of an animated PNG or WebP, on black where they are transparent.
+
+    They are turned as their EXIF tag says.
 
     Args:
         path: The file.
@@ -36,7 +48,9 @@ class AnimatedImage(FrameSource):
     def __init__(self, path: Path, *, fps: float | None = None) -> None:
         self.path = path
         with self._open() as image:
-            size, count = image.size[::-1], image.n_frames
+            self._orientation = orientation_of(image)
+            size = image.size if self._orientation > 4 else image.size[::-1]
+            count = image.n_frames
             # The picture for viewers that know no animation is no frame of it.
             self._first = int(getattr(image, "default_image", False))
         super().__init__(
@@ -58,8 +72,11 @@ class AnimatedImage(FrameSource):
         return digest([file_identity(self.path)])
 
     def _read(self, start: int) -> Iterator[np.ndarray]:
+        turn = _TURNS.get(self._orientation)
         for image in self._images(start):
-            yield np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
+            frame = image.convert("RGB")
+            frame = frame if turn is None else frame.transpose(turn)
+            yield np.ascontiguousarray(np.asarray(frame)[..., ::-1])
 
     def _read_times(self) -> list[float]:
         times = [0.0]

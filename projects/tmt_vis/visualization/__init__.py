@@ -3,7 +3,7 @@
 from .analysis_plots import ComparedCategory, plot_comparison, plot_confusion
 from .clip_visualization_hook import ClipVisualizationHook
 from .compilation_plots import CompiledDataset, plot_compilation
-from .contact_sheet import SheetVideo, contact_sheet, write_image
+from .contact_sheet import SheetVideo, contact_sheet, is_own_picture, write_image
 from .draw import TrackLabel, draw_legend, draw_tracks, draw_video
 from .html_sheet import HtmlVideo, write_html_sheet
 from .palette import track_color
@@ -30,6 +30,7 @@ __all__ = [
     "draw_legend",
     "draw_tracks",
     "draw_video",
+    "is_own_picture",
     "is_video_name",
     "plot_ap",
     "plot_comparison",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, PngImagePlugin
 
 from tmt_vis.files import replacing
 
@@ -14,6 +14,7 @@ from .text import font
 _GAP = 6
 _MARGIN = 150  # left column with names, in pixels
 _HEADER = 24
+_MARK = "TMT-VIS"  # as "Software" in the PNGs that are written here
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,19 @@ def contact_sheet(
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write an RGB image; the folder is made if needed."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", _MARK)
     with replacing(path) as draft:
-        Image.fromarray(image).save(draft)
+        Image.fromarray(image).save(draft, pnginfo=info)
+
+
+def is_own_picture(path: str | Path) -> bool:
+    """Tell whether :func:`write_image` wrote a PNG; False if it is no image."""
+    try:
+        with Image.open(path) as image:
+            return image.info.get("Software") == _MARK
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
 
 
 def _block(video: SheetVideo, columns: int, cell_width: int) -> Image.Image:

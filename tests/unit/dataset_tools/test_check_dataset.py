@@ -269,3 +269,28 @@ def test_sheets_of_many_videos_have_several_pages(tmp_path, load_tool, capsys):
     assert tool.main([*args, "--sheet-videos", "3"]) == 0
     assert sorted(p.name for p in tmp_path.glob("s*.png")) == ["s-1.png", "s-2.png"]
     assert "3 videos drawn" in capsys.readouterr().out
+
+
+def test_pages_replace_sheets_only(tmp_path, load_tool, capsys):
+    tool = load_tool("check_dataset")
+    tool.VIDEOS_PER_PAGE = 1
+    write_json(tmp_path, native_json([moving_video(n, 1) for n in (1, 2)]))
+    arguments = ["--ann", str(tmp_path / "train.json"), "--sheet"]
+    for _ in range(2):  # sheets of an earlier run may go
+        assert tool.main([*arguments, str(tmp_path / "s.png")]) == 0
+    other = tmp_path / "s-2.png"
+    assert cv2.imwrite(str(other), np.zeros((4, 4, 3), np.uint8))
+    before = other.read_bytes()
+    assert tool.main([*arguments, str(tmp_path / "s.png")]) == 1
+    assert "s-2.png is no sheet of this tool" in capsys.readouterr().err
+    assert other.read_bytes() == before
+
+
+def test_reports_never_replace_the_annotations(tmp_path, load_tool, capsys):
+    write_json(tmp_path, native_json([moving_video(1, 1)]))
+    before = (tmp_path / "train.json").read_bytes()
+    arguments = ["--data-root", str(tmp_path), "--ann", "train.json"]
+    tool = load_tool("check_dataset")
+    assert tool.main([*arguments, "--json", str(tmp_path / "train.json")]) == 1
+    assert "train.json is the annotation file" in capsys.readouterr().err
+    assert (tmp_path / "train.json").read_bytes() == before

@@ -243,7 +243,7 @@ MASK = '<mask frame="0" outside="0" rle="{}" left="1" top="1" width="2" height="
         (cvat_track(MASK.format("0, 5")), "", "track 3: <mask> of frame 0 .*sum to 5"),
         (cvat_track(BOX.format(0, 0, "nan", 7)), "", "<box> of frame 0 .*finite"),
         (cvat_track(BOX.format(7, 0, 1, 7)), "", "frame 7; the frames are 0 to 2"),
-        (cvat_track('<box frame="0"/>'), "", "broken: KeyError"),
+        (cvat_track('<box frame="0"/>'), "", "is broken: it has no .xtl"),
         ('<image id="0"/>', "", "CVAT for images"),
         ('<track id="3"/>', "", "track 3: has no label"),
         ("<track>", "", "is not valid XML"),
@@ -327,7 +327,7 @@ def test_labelme_shapes_of_one_group_are_united(tmp_path):
         (shape("mask", TRIANGLE) | dict(mask="!!"), {}, "broken mask image"),
         (shape("polygon", TRIANGLE), dict(imagePath="a.png"), None),
         (shape("polygon", TRIANGLE), dict(imageWidth=31), "20x31.*0.png is 20x30"),
-        ("text", {}, r"shapes\[0\]: 'label' must be a str"),
+        ("text", {}, r"shapes\[0\]: 'label' must be a text"),
         (shape("polygon", TRIANGLE), dict(shapes=None), "'shapes' must be a list"),
     ],
 )

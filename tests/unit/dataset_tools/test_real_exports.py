@@ -71,7 +71,7 @@ def test_a_turned_ellipse_turns_clockwise(tmp_path):
 @pytest.mark.parametrize(
     "tag, attribute, message",
     [
-        ("box", 'skew="3"', "skew=3 is not known and may change the shape"),
+        ("box", 'skew="3"', "is broken: the attribute skew=3 is not known and may"),
         ("polygon", 'rotation="3"', "rotation=3 is not known"),
         ("box", 'skew="0.0" note="seen twice" score="1.0"', None),
     ],
@@ -191,6 +191,13 @@ def test_the_order_of_images_is_asked_for_where_it_matters(tmp_path, order, expe
     content = convert(open_cvat_video(path, frame_order=order), tmp_path / "t.json")
     at = dict(zip(content["videos"][0]["file_names"], lefts(content), strict=True))
     assert [at[f"images/{name}"] for name in names] == expected
+
+
+def test_the_order_of_folders_is_asked_for_by_their_names(tmp_path):
+    names = [f"{n}/0.png" for n in (2, 10)]
+    path = cvat_task(tmp_path, names, boxes_at([0]), size=2, mode="annotation")
+    with pytest.raises(ConversionError, match="image 0 is 2/0.png .*, and 10/0.png"):
+        convert(open_cvat_video(path), tmp_path / "t.json")
 
 
 def test_images_in_sub_folders_are_frames(tmp_path):
@@ -320,9 +327,9 @@ def test_one_number_is_one_object(tmp_path, track_id):
         (dict(file_name="clip\\9.png"), None),
         (dict(frame_id="8"), "has no frame number, other images .* have one"),
         (dict(height=2.0 * H, width=2.0 * W), "labelled at 40x60 .*9.png is 20x30"),
-        (dict(height=20.5), "'height' must be a int, got 20.5"),
-        (dict(height="20"), "'height' must be a int, got '20'"),
-        (dict(frame_id="first"), "'frame_id' must be a int, got 'first'"),
+        (dict(height=20.5), "'height' must be an integer, got 20.5"),
+        (dict(height="20"), "'height' must be an integer, got '20'"),
+        (dict(frame_id="first"), "'frame_id' must be an integer, got 'first'"),
         (dict(file_name="nul\0.png"), "file_name: .*null|neither"),
         (dict(id=[1]), "'id' must be a whole number or a text"),
         (dict(video_id={}), "'video_id' must be a whole number or a text"),
@@ -348,7 +355,7 @@ def test_fields_of_images_are_read_or_refused(tmp_path, image, message):
         ("videos", [[]], r"videos\[0\]: 'id' must be"),
         ("annotations", [1], r"annotations\[0\] .*must be an object"),
         ("images", [1], r"images\[0\]: 'id' must be"),
-        ("categories", [1], r"categories\[0\]: 'name' must be a str"),
+        ("categories", [1], r"categories\[0\]: 'name' must be a text"),
     ],
 )
 def test_entries_that_are_no_objects_are_named(tmp_path, table, value, message):
@@ -383,9 +390,12 @@ def test_shapes_with_corners_are_polygons(tmp_path, kind):
 @pytest.mark.parametrize(
     "entry, message",
     [
-        (shape([], TRIANGLE), "'shape_type' must be a str, got"),
+        (shape([], TRIANGLE), "'shape_type' must be a text, got"),
         (shape("polygon", TRIANGLE, group_id=[1]), "'group_id' must be a whole number"),
         (shape("polygon", [[10**400, 1]] * 3), "broken points"),
+        (shape("polygon", 5), "shapes.0.: 'points' must be a list, got 5"),
+        (shape("oriented_rectangle", TRIANGLE), "needs 4 points, got 3"),
+        (shape("rotation", TRIANGLE), "needs 4 points, got 3"),
     ],
 )
 def test_broken_shapes_are_refused(tmp_path, entry, message):

@@ -1,6 +1,8 @@
 """Frames that cannot be read: replaced and counted in training, an error in tests."""
 
 import shutil
+import struct
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -16,6 +18,12 @@ def other_size(path):
     cv2.imwrite(str(path), np.zeros((8, 8, 3), np.uint8))
 
 
+def claiming(width, height):
+    """Make a BMP of 54 bytes whose header claims a size."""
+    sides = struct.pack("<iiHHIIiiII", width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHII", 54, 0, 0, 54, 40) + sides
+
+
 def folder_is_missing(path):
     shutil.rmtree(path.parent, ignore_errors=True)
 
@@ -27,6 +35,7 @@ DAMAGES = {
     "corrupt": lambda path: path.write_bytes(b"\xff\xd8 no jpeg \xff\xd9"),
     "truncated": lambda path: path.write_bytes(b"\xff\xd8\xff\xe0 cut off"),
     "other size": other_size,
+    "a bomb": lambda path: path.write_bytes(claiming(30000, 30000)),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
 }
 
@@ -54,6 +63,15 @@ def test_tests_name_the_file(tmp_path, damage):
     dataset = make(tmp_path, test_mode=True)
     DAMAGES[damage](tmp_path / "v1/00001.png")
     with pytest.raises(FrameError, match=r"v1/0000[01]\.png"):
+        dataset[0]
+
+
+def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    dataset = make(tmp_path, test_mode=True)
+    (tmp_path / "v1/00001.png").write_bytes(claiming(30000, 30000))
+    monkeypatch.setattr("cv2.imdecode", mock.Mock(side_effect=AssertionError))
+    (tmp_path / "v1/00000.png").write_bytes(claiming(30000, 30000))
+    with pytest.raises(FrameError, match="cannot be decoded .*exhaust memory"):
         dataset[0]
 
 

@@ -5,6 +5,7 @@ import struct
 import zlib
 from unittest import mock
 
+import cv2
 import numpy as np
 import pytest
 from helpers.tiny_inference import frames, tiny_inferencer, write_images
@@ -72,6 +73,21 @@ def test_animations_are_videos(tmp_path, name):
     assert timing.times == pytest.approx(TIMES)
     assert timing.fps == pytest.approx(5 / 0.75)
     assert open_source(tmp_path / name, fps=3).timing(6) == (3, None)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_animations_are_turned_as_pictures_are(tmp_path, name, orientation):
+    tag = Image.Exif()
+    tag[274] = orientation
+    images = [Image.fromarray(f[..., ::-1]) for f in frames(2)]
+    options = dict(save_all=True, lossless=True, exif=tag)
+    images[0].save(tmp_path / name, append_images=images[1:], **options)
+    images[0].save(tmp_path / "one.png", exif=tag)
+    source = open_source(tmp_path / name)
+    read = next(iter(source.frames()))
+    np.testing.assert_array_equal(read, cv2.imread(str(tmp_path / "one.png")))
+    assert (source.height, source.width) == read.shape[:2]
 
 
 def test_an_animation_is_no_frame(tmp_path):

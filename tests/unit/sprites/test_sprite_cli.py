@@ -48,10 +48,15 @@ def test_summary_and_contact_sheet(run, tmp_path, capsys):
         (("--datasets", "coco"), "invalid choice"),
         (("--classes", "unicorn"), "unicorn"),
         (("--frames", "0"), "frames must be at least 1"),
+        (("--distractors", "inf"), "distractors must be finite"),
+        (("--tail", "nan"), "tail must be finite"),
+        (("--contact-sheet", "tests"), "must be a new .png file, got 'tests'"),
+        (("--contact-sheet", __file__), "must be a new .png file"),
     ],
 )
 def test_errors_say_what_is_wrong(run, tmp_path, capsys, arguments, message):
     with pytest.raises(SystemExit) as stopped:
         run("--out", tmp_path / "out", *SMALL, *arguments)
-    assert message in f"{stopped.value}{capsys.readouterr().err}"
+    text = f"{stopped.value}{capsys.readouterr().err}"
+    assert message in text and "usage:" not in text
     assert not (tmp_path / "out").exists()

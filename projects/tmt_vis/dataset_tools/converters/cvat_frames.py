@@ -1,5 +1,6 @@
 """Which image is which frame of a CVAT task."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,9 +140,11 @@ def _in_order(
     pairs = enumerate(zip(frames, as_texts, strict=True))
     for n, (natural, lexicographic) in pairs:
         if natural != lexicographic:
+            root = os.path.commonpath([frame.parent for frame in frames])
+            first, other = natural.relative_to(root), lexicographic.relative_to(root)
             raise ConversionError(
-                f"{path}: image {n} is {natural.name} if numbers count, and "
-                f"{lexicographic.name} if names are sorted as texts, as CVAT does by "
+                f"{path}: image {n} is {first.as_posix()} if numbers count, and "
+                f"{other.as_posix()} if names are sorted as texts, as CVAT does by "
                 "default; say how CVAT shows them: --frame-order natural or "
                 "--frame-order lexicographic"
             )

@@ -203,9 +203,11 @@ def _track(track: Element, path: Path) -> CvatTrack:
                 shapes.append(_shape(element))
             except (KeyError, TypeError, ValueError) as error:
                 number = str(element.get("frame"))
+                is_absent = isinstance(error, KeyError)
+                reason = f"it has no {error}" if is_absent else str(error)
                 raise ConversionError(
                     f"{where}: <{element.tag}> of frame {number:.40} is broken: "
-                    f"{error!r:.300}"
+                    f"{reason:.300}"
                 ) from error
     shapes.sort(key=lambda shape: shape.frame)
     skipped = tuple(element.tag for element in track if element.tag in SKIPPED)

@@ -9,6 +9,8 @@ from tmt_vis.annotations.values import shorten
 
 from ..errors import ConversionError
 
+_KINDS = {dict: "an object", int: "an integer", list: "a list", str: "a text"}
+
 
 def read_object(path: Path) -> Mapping[str, Any]:
     """Read a JSON file that holds an object.
@@ -44,10 +46,8 @@ def field(table: Any, key: str, kind: type | tuple[type, ...], where: str) -> An
         return int(value)
     if not isinstance(value, kind) or isinstance(value, bool):
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        names = " or ".join(one.__name__ for one in kinds)
-        raise ConversionError(
-            f"{where}: {key!r} must be a {names}, got {shorten(value)}"
-        )
+        names = " or ".join(_KINDS.get(one, "a value") for one in kinds)
+        raise ConversionError(f"{where}: {key!r} must be {names}, got {shorten(value)}")
     return value
 
 

@@ -31,7 +31,7 @@ from .source import (
 _SKIPPED = ("line", "linestrip", "point", "points")
 # Given by their corners, in order: LabelMe 7 and X-AnyLabeling.
 _POLYGONS = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
-_NEEDED = dict.fromkeys(_POLYGONS, 3) | {"rectangle": 2, "circle": 2, "mask": 2}
+_NEEDED = dict.fromkeys(_POLYGONS, 4) | dict(polygon=3, rectangle=2, circle=2, mask=2)
 
 
 def open_labelme(
@@ -215,8 +215,9 @@ def _mask(
 
 
 def _points(shape: Mapping[str, Any], needed: int, where: str) -> np.ndarray:
+    listed = field(shape, "points", list, where)
     try:
-        points = np.asarray(field(shape, "points", list, where), dtype=float)
+        points = np.asarray(listed, dtype=float)
     except (ValueError, TypeError, OverflowError) as error:
         raise ConversionError(f"{where}: broken points: {error}") from error
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
