@@ -63,6 +63,8 @@ def test_renaming_takes_the_id_of_the_label_space(run):
     first, second = run.result.tracks[:2]
     run.edits = run.edits.renamed(first.id, " Giant_panda ", max_length=20)
     run.edits = run.edits.renamed(second.id, "robot", max_length=20)
+    third = run.result.tracks[2]
+    run.edits = run.edits.renamed(third.id, "drone", max_length=20)
     by_id = {track.id: track for track in run.result.tracks}
     ids = {c.name: c.source_id for c in run.label_space.categories}
     assert (by_id[first.id].name, by_id[first.id].source_id) == (
@@ -70,7 +72,8 @@ def test_renaming_takes_the_id_of_the_label_space(run):
         ids["Giant_panda"],
     )
     assert by_id[second.id].name == "robot"
-    assert by_id[second.id].source_id == max(ids.values()) + 1
+    new = {by_id[second.id].source_id, by_id[third.id].source_id}
+    assert new == {max(ids.values()) + 1, max(ids.values()) + 2}
     assert by_id[first.id].tube is first.tube
 
 
