@@ -9,8 +9,9 @@
     python tools/convert_checkpoint.py m2f_vis.pkl m2f_vis.pth --source-labels ytvis21
 
 Reads Mask2Former (COCO instance and panoptic), Mask2Former-VIS and MinVIS of
-detectron2 (.pkl, .pth), and Mask2Former and Mask2FormerVideo of mmdet, old key names
-included. Code in a file is never run. Details: docs/checkpoints.md.
+detectron2 (.pkl, .pth), Mask2Former and Mask2FormerVideo of mmdet, old key names
+included, and Mask2Former of transformers: a file, the index of its shards, or a folder.
+Code in a file is never run. Details: docs/checkpoints.md.
 """
 
 import argparse

@@ -1,5 +1,7 @@
 """Find, segment and track objects in videos of any length.
 
+    python tools/infer.py holiday.mp4 --model NAME --out-video holiday_tracks.mp4
+    python tools/infer.py --list-models
     python tools/infer.py holiday.mp4 --config C.py --checkpoint P.pth \\
         --dataset ovis --out-video holiday_tracks.mp4 --out-json tracks.json
 
@@ -44,17 +46,25 @@ from tmt_vis.inference import (
     write_rendering,
 )
 from tmt_vis.inference.many_videos import command as many_videos
+from tmt_vis.model_zoo import format_models, open_model, released_models
 from tmt_vis.printing import printable
-from tmt_vis.progress import progress_bar
+from tmt_vis.progress import progress_bar, show_download
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = ToolParser(__doc__)
     add = parser.add_argument
-    add("inputs", nargs="+", metavar="INPUT")
-    add("--config", required=True)
-    add("--checkpoint", required=True)
+    add("inputs", nargs="*", metavar="INPUT")
+    add("--model", metavar="NAME", help="a released model, see --list-models")
+    add("--list-models", action="store_true", help="show released models, and stop")
+    add(
+        "--accept-license",
+        action="store_true",
+        help="accept the licence of a released model's weights; remembered",
+    )
+    add("--config", help="instead of --model, with --checkpoint")
+    add("--checkpoint")
     add("--device", help="default: the GPU if there is one")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -119,6 +129,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--cfg-options", nargs="+", action=CfgOptions, help="key=value of the config")
     many_videos.add_options(parser)
     args = parser.parse_args(argv)
+    if args.list_models:
+        return args
+    if not args.inputs:
+        parser.error("the following arguments are required: INPUT")
+    given = (args.model, args.config, args.checkpoint)
+    if [value is not None for value in given] not in (
+        [True, False, False],
+        [False, True, True],
+    ):
+        parser.error("give either --model NAME, or --config and --checkpoint")
     many_videos.check_options(parser, args)
     return args
 
@@ -300,6 +320,13 @@ def report(error: Exception) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; return the exit status."""
     args = parse_args(argv)
+    if args.list_models:
+        print(format_models(released_models()))
+        return 0
+    if args.model is not None:
+        accept, show = args.accept_license, show_download()
+        open_model(args.model, accept_license=accept, progress=show, say=print)
+        args.config = args.model  # which is in the cache now
     if args.out is not None:
         return many_videos.run(args, windows(args), say=print, warn=warn)
     with tempfile.TemporaryDirectory(prefix="tmt_vis_") as scratch:

@@ -27,6 +27,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="the weights of the last iteration, even if there are averaged ones (EMA)",
     )
     parser.add_argument(
+        "--half",
+        action="store_true",
+        help="weights as float16: half the size, rounded to 11 bits",
+    )
+    parser.add_argument(
         "--trust-local",
         action="store_true",
         help="also read a file with pickled classes; this executes code from it",
@@ -43,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         out_dir=args.out_dir or args.checkpoint.parent,
         name=args.name,
         averaged=not args.raw_weights,
+        half=args.half,
         trust_local=args.trust_local,
     )
     print(path)

@@ -18,8 +18,7 @@ not, or after an error.
 import argparse
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,8 +62,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add(
         "--download-dir",
         type=Path,
-        default=Path("work_dirs/reproduce/checkpoints"),
-        help="where released files are kept (default: %(default)s)",
+        help="where released files are kept; default: downloads in $TMT_VIS_HOME, "
+        "which is ~/.cache/tmt_vis unless set",
     )
     add(
         "--device",
@@ -121,11 +120,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     import torch
 
-    from tmt_vis import reproduction
+    from tmt_vis import model_zoo, reproduction
+    from tmt_vis.progress import show_download
 
     if args.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: PyTorch finds no GPU; leave --device out")
-    table = reproduction.load_published(args.table)
+    table = model_zoo.load_published(args.table)
     if args.write_docs:
         PAGE.write_text(reproduction.model_zoo_page(table, PAGE))
         print(f"written: {PAGE}")
@@ -138,7 +138,7 @@ def _run(args: argparse.Namespace) -> int:
         row=row,
         data_root=args.data_root,
         work_dir=args.work_dir or Path("work_dirs/reproduce") / row.name,
-        download_dir=args.download_dir,
+        download_dir=args.download_dir or model_zoo.downloads(),
         checkpoint=args.checkpoint,
         datasets=args.datasets,
         options=args.cfg_options,
@@ -150,24 +150,8 @@ def _run(args: argparse.Namespace) -> int:
         print("\n".join(reproduction.describe(row)))
         print("\n".join(reproduction.plan(request)))
         return 0
-    fine = reproduction.reproduce(request, say=print, progress=show_progress())
+    fine = reproduction.reproduce(request, say=print, progress=show_download())
     return 0 if fine else 1
-
-
-def show_progress() -> Callable[[int, int | None], None]:
-    """Return a function that keeps one line on the terminal up to date."""
-    last = [0.0]
-
-    def show(done: int, total: int | None) -> None:
-        now = time.monotonic()
-        finished = done == total
-        if finished or now - last[0] >= 1:
-            last[0] = now
-            of = "" if total is None else f" of {total / 2**20:.1f}"
-            end = "\n" if finished or not sys.stderr.isatty() else "\r"
-            print(f"downloading: {done / 2**20:.1f}{of} MiB", end=end, file=sys.stderr)
-
-    return show
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Names and messages from files, made safe to print."""
+"""Names and messages from files, made safe to print, and text tables."""
 
 import unicodedata
+from collections.abc import Sequence
 
 # Joiners shape letters and emoji; they neither hide nor move other text.
 _HARMLESS = "\u200c\u200d"
@@ -33,6 +34,29 @@ def one_line(message: object) -> str:
         message: An exception or a text, possibly of several lines.
     """
     return printable(" ".join(str(message).split()))
+
+
+def format_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int | None = None
+) -> str:
+    """Align columns.
+
+    Args:
+        header: Titles.
+        rows: Cells.
+        left: Columns that are aligned on the left; None means all.
+    """
+    table = [tuple(header), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    left = len(widths) if left is None else left
+    lines = [
+        "  ".join(
+            f"{cell:<{width}}" if index < left else f"{cell:>{width}}"
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+        for cells in table
+    ]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
 def _shown(character: str) -> str:

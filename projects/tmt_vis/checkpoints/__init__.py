@@ -15,7 +15,7 @@ from .errors import (
     UnreadableCheckpointError,
     UnsafeCheckpointError,
 )
-from .fetching import FetchError, fetch, matches
+from .fetching import FetchError, Progress, fetch, matches
 from .file_loading import load_file
 from .reading import SourceCheckpoint, load_checkpoint, read_checkpoint
 from .weights import as_checkpoint, check_finite, common_prefix
@@ -30,6 +30,7 @@ __all__ = [
     "KeyMapError",
     "NonFiniteWeightsError",
     "OversizedCheckpointError",
+    "Progress",
     "SourceCheckpoint",
     "UnknownArchitectureError",
     "UnreadableCheckpointError",

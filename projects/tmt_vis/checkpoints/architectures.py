@@ -11,6 +11,7 @@ from .backbone_keys import detectron2_backbone, detectron2_transforms
 from .errors import KeyMapError, UnknownArchitectureError
 from .head_keys import detectron2_head, mmdet_head
 from .key_map import KeyMap
+from .transformers_keys import MARKER, UNUSED, as_detectron2
 from .video_branch_keys import detectron2_video_branch
 
 Weights = Mapping[str, Tensor]
@@ -28,6 +29,7 @@ class Layout:
         ignored: Patterns of whole keys that carry no weights of the model.
         classifier: Pattern of our names of the classifiers, without weight and bias.
         no_object: Whether the last row of a classifier is "no object".
+        translate: Turns all weights into those of another layout, whose key map it is.
     """
 
     title: str
@@ -37,6 +39,7 @@ class Layout:
     ignored: tuple[str, ...]
     classifier: str = r"head\.query_decoder\.cls_embed"
     no_object: bool = True
+    translate: Callable[[Weights], dict[str, Tensor]] | None = None
 
 
 def _modern_detectron2(key: str) -> str:
@@ -110,6 +113,14 @@ IDOL = Layout(
     classifier=r"head\.query_decoder\.cls_branches\.\d+",
     no_object=False,
 )
+TRANSFORMERS = Layout(
+    title="transformers' Mask2Former",
+    marker=MARKER,
+    modernise=lambda key: key,
+    key_map=_detectron2_key_map,
+    ignored=(*DETECTRON2.ignored, UNUSED),
+    translate=as_detectron2,
+)
 
 
 def _video_layout(title: str, marker: str, *, with_memory: bool) -> Layout:
@@ -140,6 +151,8 @@ LAYOUTS: dict[str, Layout] = {
     "idol": IDOL,
     "mmdet-mask2former": _mmdet_layout("Mask2Former", "panoptic_head."),
     "mmdet-mask2former-vis": _mmdet_layout("Mask2FormerVideo", "track_head."),
+    "transformers-mask2former": TRANSFORMERS,
+    "transformers-mask2former-vis": TRANSFORMERS,
 }
 
 # Models that contain a whole Mask2Former and more, by a key that only they have. The
@@ -219,11 +232,13 @@ def _known() -> str:
 
 
 def modernised(layout: Layout, weights: Weights) -> dict[str, Tensor]:
-    """Translate the names of older versions.
+    """Translate the names of older versions and of rewrites.
 
     Raises:
         KeyMapError: If two names become one.
     """
+    if layout.translate is not None:
+        return layout.translate(weights)
     modern: dict[str, Tensor] = {}
     for key, value in weights.items():
         name = layout.modernise(key)

@@ -115,10 +115,11 @@ def _names(layout: Layout, arch: str, num_rows: int) -> list[str]:
     if arch != "auto":
         return [arch]
     names = [name for name, other in LAYOUTS.items() if other is layout]
+    images = [name for name in names if name.endswith("mask2former")]
     if len(names) > 1 and num_rows in _IMAGE_ROWS:
-        return ["mask2former"]
+        return images
     if len(names) > 1 and num_rows in _VIDEO_ROWS:
-        names.remove("mask2former")
+        return [name for name in names if name not in images]
     return names
 
 

@@ -4,18 +4,19 @@ import hashlib
 from pathlib import Path
 
 
-def hash_of(path: Path, algorithm: str = "sha256") -> str:
-    """Hash a file.
+def hash_of(*paths: Path, algorithm: str = "sha256") -> str:
+    """Hash a file, or the content of several in a row.
 
     Args:
-        path: The file.
+        *paths: The files.
         algorithm: A name of ``hashlib``.
 
     Returns:
         The digest, in hex.
     """
     digest = hashlib.new(algorithm)
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
+    for path in paths:
+        with open(path, "rb") as file:
+            while chunk := file.read(1 << 22):
+                digest.update(chunk)
     return digest.hexdigest()

@@ -70,14 +70,14 @@ def matches(path: Path, digest: tuple[str, str]) -> bool:
         digest: Algorithm of ``hashlib`` and first digits.
     """
     algorithm, prefix = digest
-    return hash_of(path, algorithm).startswith(prefix)
+    return hash_of(path, algorithm=algorithm).startswith(prefix)
 
 
 def _check(path: Path, digest: tuple[str, str] | None, remedy: str) -> None:
     if digest is None or matches(path, digest):
         return
     algorithm, prefix = digest
-    found = hash_of(path, algorithm)[: len(prefix)]
+    found = hash_of(path, algorithm=algorithm)[: len(prefix)]
     if path.suffix == ".part":
         path.unlink()  # or the next attempt would go on with it
     raise FetchError(

@@ -9,7 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from .digests import hash_of
+from .errors import UnreadableCheckpointError
 from .file_loading import MapLocation, load_file
+from .weight_files import category_names, weight_files
 from .weights import as_checkpoint
 
 
@@ -19,8 +21,8 @@ class SourceCheckpoint:
 
     Args:
         weights: Tensors by name, on the CPU.
-        classes: Category names in the order of the classifier, if the file says so
-            (mmdet's do).
+        classes: Category names in the order of the classifier, if the file or the
+            folder says so (mmdet's and transformers' do).
         file_name: Name of the file, without folders.
         sha256: Of the file, in hex.
         other_entries: What the file holds besides weights, e.g. the optimiser.
@@ -42,7 +44,8 @@ def load_checkpoint(
     """Read any checkpoint; every tool and every ``load_from`` comes through here.
 
     Args:
-        path: The file.
+        path: The file; the index of its shards, or a folder with ``config.json``, as
+            Hugging Face has them.
         map_location: As for ``torch.load``.
         source: What messages call it; the path by default.
 
@@ -56,16 +59,28 @@ def load_checkpoint(
         NonFiniteWeightsError: If weights are NaN or infinite.
     """
     path = Path(path).expanduser()
-    content = load_file(path, map_location)
-    size = path.stat().st_size
-    return as_checkpoint(content, source or str(path), file_bytes=size)
+    files = weight_files(path)
+    parts = [_part(file, map_location, source) for file in files]
+    weights = {name: w for part in parts for name, w in part["state_dict"].items()}
+    if len(weights) != sum(len(part["state_dict"]) for part in parts):
+        raise UnreadableCheckpointError(
+            f"{path}: a tensor is in two of {', '.join(f.name for f in files)}; "
+            "download it again"
+        )
+    return parts[0] if len(parts) == 1 else {**parts[0], "state_dict": weights}
+
+
+def _part(file: Path, map_location: MapLocation, source: str | None) -> dict[str, Any]:
+    content = load_file(file, map_location)
+    size = file.stat().st_size
+    return as_checkpoint(content, source or str(file), file_bytes=size)
 
 
 def read_checkpoint(path: str | PathLike[str]) -> SourceCheckpoint:
     """Read a checkpoint for the converter.
 
     Args:
-        path: The file.
+        path: As for `load_checkpoint`.
 
     Returns:
         Its weights.
@@ -79,9 +94,9 @@ def read_checkpoint(path: str | PathLike[str]) -> SourceCheckpoint:
     weights = content.pop("state_dict")
     return SourceCheckpoint(
         weights={k: v for k, v in weights.items() if isinstance(v, Tensor)},
-        classes=_classes(content.get("meta")),
+        classes=_classes(content.get("meta")) or category_names(path),
         file_name=path.name,
-        sha256=hash_of(path),
+        sha256=hash_of(*weight_files(path)),
         other_entries=tuple(map(str, content)),
     )
 

@@ -46,6 +46,34 @@ def select_weights(
     return weights
 
 
+def halved(weights: OrderedDict[str, torch.Tensor]) -> OrderedDict[str, torch.Tensor]:
+    """Round float32 weights to float16.
+
+    Text embeddings stay as they are: a model compares them with those of its config.
+
+    Args:
+        weights: Name -> tensor.
+
+    Returns:
+        The same names.
+
+    Raises:
+        ValueError: if a weight is too large for float16.
+    """
+    out = weights.copy()
+    for name, tensor in weights.items():
+        if tensor.dtype != torch.float32 or name.endswith("text_embeddings"):
+            continue
+        out[name] = tensor.half()
+        if not torch.isfinite(out[name]).all():
+            raise ValueError(
+                f"float16 holds numbers up to 65504, got {tensor.abs().max():.6g} in "
+                f"{name}; publish without --half"
+            )
+    out._metadata = getattr(weights, "_metadata", OrderedDict())
+    return out
+
+
 def hide_local_paths(value: Any) -> Any:
     """Shorten absolute paths in every string to their last component.
 
@@ -76,6 +104,7 @@ def publish_checkpoint(
     out_dir: str | Path,
     name: str | None = None,
     averaged: bool = True,
+    half: bool = False,
     trust_local: bool = False,
 ) -> Path:
     """Write the weights and the meta information of a checkpoint to a new file.
@@ -86,6 +115,8 @@ def publish_checkpoint(
         name: start of its name, by convention that of the config; by default that of
             the experiment.
         averaged: publish EMA weights if there are any.
+        half: as float16, half the size; a model that loads them computes in its own
+            type.
         trust_local: unpickle everything in `source`. This executes code from the file.
 
     Returns:
@@ -99,9 +130,10 @@ def publish_checkpoint(
     """
     checkpoint = _load(source, trust_local=trust_local)
     meta = to_plain(checkpoint.get("meta", {}), "meta")
+    weights = select_weights(checkpoint, averaged=averaged)
     published = {
         "meta": hide_local_paths(meta),
-        "state_dict": select_weights(checkpoint, averaged=averaged),
+        "state_dict": halved(weights) if half else weights,
     }
     buffer = io.BytesIO()
     torch.save(published, buffer)

@@ -18,7 +18,7 @@ from .devices import device_kind
 from .errors import InferenceError
 from .frame_sources import FrameSource
 from .free_vocabulary import VocabularyInput, build_vocabulary, parse_vocabulary
-from .loading import digest_of_state, load_config, load_model
+from .loading import digest_of_state, load_config, load_model, open_named
 from .opening import VideoInput, open_source
 from .partial_results import PartialResults, run_key
 from .preparation import FramePreparation, image_backend
@@ -30,8 +30,10 @@ class VISInferencer:
     """Find, segment and track the objects of videos of any length.
 
     Args:
-        config: Config file, or a config.
-        checkpoint: Path or URL of its weights; only tensors are read from it.
+        config: Name of a released model (``tmt-vis infer --list-models``); or, with a
+            checkpoint, a config file or a config.
+        checkpoint: Path or URL of weights; only tensors are read from it. None takes
+            those of the name, which are fetched and converted the first time.
         device: Where to compute; None means the GPU if there is one, else the CPU.
         cfg_options: Changes of the config, dotted names and values.
         windows: How many frames are looked at together; None takes what the model was
@@ -45,9 +47,15 @@ class VISInferencer:
         max_iou: Drop objects that overlap a better one by more than this tube IoU;
             None keeps all, as ``model.predict``.
         dtype: ``float32`` or ``bfloat16``; None takes the config's ``predict_dtype``.
+        accept_license: Whether the licence of a released model's weights is accepted;
+            once is enough.
+
+    Raises:
+        ModelZooError: If there is no released model of this name, or it cannot be had.
+        InferenceError: If config and checkpoint do not belong together.
 
     Example:
-        >>> find = VISInferencer("my_config.py", "my_checkpoint.pth")
+        >>> find = VISInferencer("tmt-vis_r18-tiny_sprites")
         >>> result = find("holiday.mp4", label_space="ovis")
         >>> [(track.id, track.name, track.score) for track in result.tracks]
         [(1, 'Person', 0.93), (2, 'Dog', 0.88)]
@@ -56,7 +64,7 @@ class VISInferencer:
     def __init__(
         self,
         config: str | PathLike[str] | Config,
-        checkpoint: str | PathLike[str],
+        checkpoint: str | PathLike[str] | None = None,
         device: torch.device | str | None = None,
         *,
         cfg_options: Mapping[str, Any] | None = None,
@@ -66,7 +74,11 @@ class VISInferencer:
         several_categories: bool = False,
         max_iou: float | None = None,
         dtype: str | None = None,
+        accept_license: bool = False,
     ) -> None:
+        if checkpoint is None:
+            named = open_named(config, accept_license=accept_license)
+            config, checkpoint = named.config, named.checkpoint
         self.cfg = load_config(config, cfg_options)
         if dtype is not None:
             self.cfg.model.predict_dtype = dtype

@@ -18,6 +18,7 @@ from tmt_vis.engine import (
     load_complete_weights,
     read_config,
 )
+from tmt_vis.model_zoo import NamedModel, open_model
 from tmt_vis.models import VideoSegmentor
 
 from .devices import usable_device
@@ -44,6 +45,28 @@ def load_config(
     cfg = config.copy()
     apply_options(cfg, cfg_options)
     return cfg
+
+
+def open_named(
+    name: str | PathLike[str] | Config, *, accept_license: bool
+) -> NamedModel:
+    """Get the released model that a user asked for without giving a checkpoint.
+
+    Args:
+        name: Its name.
+        accept_license: Whether the licence of its weights is accepted.
+
+    Raises:
+        InferenceError: If it is a config, which needs a checkpoint.
+        ModelZooError: If there is no such model, or it cannot be had.
+    """
+    if isinstance(name, Config) or fspath(name).endswith(".py"):
+        raise InferenceError(
+            "a config needs a checkpoint (checkpoint=, --checkpoint), got none; "
+            "without one, give the name of a released model (tmt-vis infer "
+            "--list-models)"
+        )
+    return open_model(fspath(name), accept_license=accept_license)
 
 
 def load_model(

@@ -11,14 +11,21 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.model import is_model_wrapper
 
 import tmt_vis
-from tmt_vis.checkpoints import fetch
 from tmt_vis.engine.launch import build_tester, join_processes
 from tmt_vis.files import write_atomically
+from tmt_vis.model_zoo import (
+    PreparedCheckpoint,
+    PublishedRow,
+    PublishedTable,
+    fetch_weights,
+    licence_accepted,
+    prepare_checkpoint,
+)
+from tmt_vis.printing import format_table
 
-from .comparison import Comparison, compare, format_comparisons, format_table
+from .comparison import Comparison, compare, format_comparisons
 from .official_test import ReproductionError, check_data, official_config, withheld
-from .preparation import PreparedCheckpoint, check_surplus, prepare_checkpoint
-from .published import PublishedRow, PublishedTable
+from .surplus import check_surplus
 
 Say = Callable[[str], None]
 
@@ -119,7 +126,7 @@ def reproduce(request: Request, *, say: Say, progress: Callable | None = None) -
         Whether every AP that could be measured is within its tolerance.
 
     Raises:
-        ReproductionError, CheckpointError, TaxonomyError, IncompleteWeightsError: If
+        ModelZooError, CheckpointError, TaxonomyError, IncompleteWeightsError: If
             something does not fit.
         FileNotFoundError: If the given checkpoint does not exist.
     """
@@ -178,17 +185,12 @@ def _download(request: Request, progress: Callable | None) -> Path:
             f"{row.name} has no public weights; train it ({train_command(row)}) and "
             "name the result with --checkpoint FILE"
         )
-    target = request.download_dir / row.checkpoint.file_name
-    if row.source.accept and not request.accept_license and not target.exists():
-        raise ReproductionError(
-            f"the weights of {row.source.title} are under {row.source.licence} "
-            f"({row.source.licence_url}): for non-commercial use, not to be passed on "
-            "from here. Give --accept-license to fetch them for yourself, or name your "
-            "own copy with --checkpoint FILE"
-        )
-    extra = {} if progress is None else {"progress": progress}
-    file = row.checkpoint
-    return fetch(file.url, request.download_dir, digest=file.digest, **extra)
+    return fetch_weights(
+        row,
+        request.download_dir,
+        accept_license=request.accept_license,
+        progress=progress,
+    )
 
 
 def train_command(row: PublishedRow) -> str:
@@ -210,7 +212,8 @@ def _origin(request: Request) -> str:
     if row.checkpoint is None or not row.checkpoint.url:
         return f"none is public; train it: {train_command(row)}; give --checkpoint FILE"
     where = request.download_dir / row.checkpoint.file_name
-    need = " (needs --accept-license)" if row.source.accept else ""
+    accepted = licence_accepted(row.source, request.download_dir)
+    need = "" if accepted else " (needs --accept-license)"
     return f"{row.checkpoint.url} to {where}; licence: {row.source.licence}{need}"
 
 

@@ -1,10 +1,11 @@
 """Published against measured."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .published import PublishedRow
+from tmt_vis.model_zoo import PublishedRow
+from tmt_vis.printing import format_table
 
 # The metric that decides. Of the others no spread is known; they are shown beside it.
 DECISIVE = "AP"
@@ -78,29 +79,6 @@ def format_comparisons(comparisons: Iterable[Comparison]) -> str:
         "within tolerance",
     )
     return format_table(header, [_cells(item) for item in comparisons], left=2)
-
-
-def format_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int | None = None
-) -> str:
-    """Align columns.
-
-    Args:
-        header: Titles.
-        rows: Cells.
-        left: Columns that are aligned on the left; None means all.
-    """
-    table = [tuple(header), *map(tuple, rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    left = len(widths) if left is None else left
-    lines = [
-        "  ".join(
-            f"{cell:<{width}}" if index < left else f"{cell:>{width}}"
-            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ).rstrip()
-        for cells in table
-    ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
 def _cells(item: Comparison) -> tuple[str, ...]:

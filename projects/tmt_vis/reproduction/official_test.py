@@ -7,16 +7,18 @@ from typing import Any
 
 from mmengine.config import Config
 
-from tmt_vis.command_line import ToolParser
-from tmt_vis.engine import CfgOptions, apply_options, read_config
-
-from .published import PublishedRow, TestSettings
+from tmt_vis.model_zoo import (
+    ModelZooError,
+    PublishedRow,
+    merge_options,
+    published_config,
+)
 
 # Where the configs expect all datasets (configs/_base_/datasets).
 _CONFIG_ROOT = "data/"
 
 
-class ReproductionError(ValueError):
+class ReproductionError(ModelZooError):
     """A published number cannot be reproduced with what was given."""
 
 
@@ -41,13 +43,9 @@ def official_config(
         The config; its test loader and test evaluator hold these datasets only.
 
     Raises:
-        ReproductionError: If the row has no config or does not know a dataset.
+        ModelZooError: If the row has no config or does not know a dataset.
     """
-    if row.config is None:
-        raise ReproductionError(
-            f"{row.name}: {row.method} is not hosted by this repository yet, so there "
-            f"is nothing to run; its numbers are those of {row.source.url}"
-        )
+    cfg = published_config(row)
     chosen = list(datasets or row.published)
     unknown = sorted(set(chosen) - set(row.published))
     if unknown:
@@ -55,11 +53,8 @@ def official_config(
             f"{row.name} has published numbers for {', '.join(row.published)}, not for "
             f"{unknown[0]}"
         )
-    cfg = read_config(row.config)
-    _merge(cfg, row.options)
     _choose_datasets(cfg, chosen, row)
     _move_data(cfg, Path(data_root))
-    _apply_settings(cfg, row.test, chosen)
     # The references look at a video of any length as a whole (or, frame by frame, track
     # through all of it); --cfg-options can bring the linked windows back.
     cfg.model.long_videos = None
@@ -68,7 +63,7 @@ def official_config(
     cfg.default_hooks.logger.interval = 10  # videos between two signs of life
     for name, metric in _present(cfg.test_evaluator.metrics):
         metric.outfile_prefix = str(Path(work_dir) / "submissions" / name)
-    _merge(cfg, options)
+    merge_options(cfg, options)
     return cfg
 
 
@@ -109,15 +104,6 @@ def _present(entries: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name, entry) for name, entry in entries.items() if entry is not None)
 
 
-def _merge(cfg: Config, options: Sequence[str]) -> None:
-    """Apply ``KEY=VALUE`` as the command lines of MMEngine do."""
-    if options:
-        parser = ToolParser()
-        parser.add_argument("--cfg-options", nargs="+", action=CfgOptions)
-        changes = parser.parse_args(["--cfg-options", *options]).cfg_options
-        apply_options(cfg, changes)
-
-
 def _choose_datasets(cfg: Config, chosen: Sequence[str], row: PublishedRow) -> None:
     tested = cfg.test_dataloader.dataset.datasets
     missing = [name for name in chosen if tested.get(name) is None]
@@ -141,27 +127,3 @@ def _move_data(cfg: Config, root: Path) -> None:
         dataset.data_root = moved(dataset.get("data_root", ""))
     for _, metric in _present(cfg.test_evaluator.metrics):
         metric.ann_file = moved(metric.ann_file)
-
-
-def _apply_settings(cfg: Config, test: TestSettings, chosen: Sequence[str]) -> None:
-    resizing = {"scale": test.scale, "backend": test.backend}
-    resizing = {key: value for key, value in resizing.items() if value is not None}
-    for _, dataset in _present(cfg.test_dataloader.dataset.datasets):
-        found = list(_transforms(dataset.pipeline, "Resize"))
-        if resizing and len(found) != 1:
-            raise ReproductionError(
-                f"the test pipeline must have one Resize to set {resizing}, got "
-                f"{len(found)}"
-            )
-        for transform in found:
-            transform.update(resizing)
-    if test.tracks is not None:
-        limits = cfg.model.head.test_cfg.max_per_video
-        limits.update(dict.fromkeys(chosen, test.tracks))
-
-
-def _transforms(pipeline: Sequence[Any], name: str) -> Iterator[Any]:
-    for step in pipeline:
-        if step["type"] == name:
-            yield step
-        yield from _transforms(step.get("transforms", ()), name)

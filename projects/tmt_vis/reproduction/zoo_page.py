@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .published import PublishedRow, PublishedTable, Statement
+from tmt_vis.model_zoo import PublishedRow, PublishedTable, Statement
 
 _HEAD = """\
 # Model zoo

@@ -2,7 +2,6 @@
 
 import copy
 import re
-from types import SimpleNamespace
 
 import pytest
 from helpers.config_family import (
@@ -16,15 +15,13 @@ from helpers.config_family import (
 from helpers.tiny_published import write_table
 
 from tmt_vis.checkpoints import LAYOUTS
-from tmt_vis.reproduction import (
+from tmt_vis.model_zoo import (
+    ModelZooError,
     PublishedTableError,
-    ReproductionError,
-    compare,
+    configuration,
     load_published,
-    model_zoo_page,
-    official_config,
-    official_test,
 )
+from tmt_vis.reproduction import compare, model_zoo_page, official_config
 
 TABLE = load_published(CONFIGS / "published_results.yml")
 HOSTED = [row for row in TABLE.rows.values() if row.config is not None]
@@ -42,7 +39,7 @@ def parsed_once(monkeypatch):
     def parse(path):
         return copy.deepcopy(load(str(path.relative_to(CONFIGS).with_suffix(""))))
 
-    monkeypatch.setattr(official_test, "Config", SimpleNamespace(fromfile=parse))
+    monkeypatch.setattr(configuration, "read_config", parse)
 
 
 @pytest.mark.parametrize("row", HOSTED, ids=lambda row: row.name)
@@ -175,7 +172,7 @@ def test_the_page_is_up_to_date():
 def test_methods_without_a_host_are_named_as_such():
     row = TABLE.rows["table2_vita_r50_uvo"]
     assert row.state == "not hosted yet"
-    with pytest.raises(ReproductionError, match="VITA is not hosted"):
+    with pytest.raises(ModelZooError, match="VITA is not hosted"):
         official_config(row, data_root="data", work_dir="work")
 
 

@@ -9,6 +9,8 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 
@@ -95,6 +97,12 @@ def test_installed_package_finds_its_data(tree, tmp_path, mode):
     assert Path(location).is_relative_to(tree if mode else new.site_packages)
     assert classes == "40"
     assert "usage: tmt-vis check" in new.run("tmt-vis", "check", "--help")
+    frame = tmp_path / "frame.png"
+    assert cv2.imwrite(str(frame), np.zeros((96, 160, 3), np.uint8))
+    tracks = tmp_path / "tracks.json"
+    words = ["--model", "tmt-vis_r18-tiny_sprites", "--out-json", tracks]
+    assert "1 frames of 160x96" in new.run("tmt-vis", "infer", frame, *words)
+    assert tracks.exists()
     if not mode:
         found = tmp_path / "found.json"
         new.run("python", "-m", "mim", "search", "tmt_vis", "--json", found)

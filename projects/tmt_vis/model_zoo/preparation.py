@@ -1,13 +1,12 @@
 """From a checkpoint of whatever origin to the weights of a config, without a gap."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
-from torch import nn
 
 from tmt_vis.checkpoints import (
+    ClassifierRowsError,
     conversion_bytes,
     convert,
     describe_conversion,
@@ -15,13 +14,8 @@ from tmt_vis.checkpoints import (
     read_checkpoint,
 )
 from tmt_vis.files import write_atomically
-from tmt_vis.models.heads.version_0_4 import rename_keys
 
-from .official_test import ReproductionError
 from .published import PublicFile, PublishedRow
-
-# Text embeddings and taxonomy, which the head compares itself.
-_VOCABULARY = "head.vocabulary."
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ def prepare_checkpoint(
 
     Args:
         path: The file.
-        row: Whose number it is to reproduce.
+        row: Which model it is.
         cfg: The config that will load it.
         converted: Where a conversion goes.
 
@@ -59,8 +53,8 @@ def prepare_checkpoint(
         What to load.
 
     Raises:
-        CheckpointError: If it cannot be read or converted.
-        ReproductionError: If it lacks a category of the config.
+        CheckpointError: If it cannot be read or converted, or lacks a category of the
+            config.
     """
     source = read_checkpoint(path)
     known = _compared(path, row.checkpoint)
@@ -78,7 +72,7 @@ def prepare_checkpoint(
         source_labels=None if source.classes else file.labels,
     )
     if result.rows is not None and result.rows.missing:
-        raise ReproductionError(
+        raise ClassifierRowsError(
             f"{path.name} has no classifier rows for "
             f"{', '.join(result.rows.missing[:5])}, which the config classifies: it "
             f"was trained on {result.rows.label_space}; {row.name} needs another file"
@@ -88,29 +82,6 @@ def prepare_checkpoint(
     return PreparedCheckpoint(
         converted, path, source.sha256, (*report, *known), tuple(result.state_dict)
     )
-
-
-def check_surplus(model: nn.Module, names: Collection[str]) -> None:
-    """Refuse weights of a larger model than the one that is tested.
-
-    What is missing or of another shape is refused when the weights are loaded; what is
-    left over would only be warned of.
-
-    Args:
-        model: The model of the config.
-        names: Names of the tensors of the checkpoint.
-
-    Raises:
-        ReproductionError: If a tensor has no place in the model.
-    """
-    ours, named = model.state_dict(), dict.fromkeys(names)
-    rename_keys(named, "head.")
-    surplus = [k for k in named if k not in ours and not k.startswith(_VOCABULARY)]
-    if surplus:
-        raise ReproductionError(
-            f"{len(surplus)} tensors of the checkpoint have no place in the model of "
-            f"the config, e.g. {surplus[0]}: it is another model; choose its row"
-        )
 
 
 def _compared(path: Path, file: PublicFile | None) -> list[str]:

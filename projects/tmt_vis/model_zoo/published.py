@@ -4,9 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-class PublishedTableError(ValueError):
-    """A table of published results is malformed, or lacks what was asked for."""
+from .errors import PublishedTableError
 
 
 @dataclass(frozen=True)
@@ -115,6 +113,7 @@ class PublishedRow:
         config: The config; None if this repository does not host the method.
         options: ``KEY=VALUE`` for ``--cfg-options`` in training and test.
         trained_on: Datasets.
+        parameters: Millions of them, in the model of the config.
         checkpoint: The released file; None if there is none.
         test: Settings of the published test.
         verified: What was checked here.
@@ -131,6 +130,7 @@ class PublishedRow:
     config: Path | None = None
     options: tuple[str, ...] = ()
     trained_on: tuple[str, ...] = ()
+    parameters: float | None = None
     checkpoint: PublicFile | None = None
     test: TestSettings = field(default_factory=TestSettings)
     verified: tuple[Statement, ...] = ()

@@ -1,18 +1,18 @@
 """The file of published results (configs/published_results.yml)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from .errors import PublishedTableError
 from .published import (
     Dataset,
     PublicFile,
     PublishedRow,
     PublishedTable,
-    PublishedTableError,
     Source,
     Statement,
     TestSettings,
@@ -69,8 +69,20 @@ class _Reader:
             if row.name in rows:
                 raise PublishedTableError(f"{self.path}: two rows named {row.name!r}")
             rows[row.name] = row
+        self._check_file_names(rows.values())
         about = {group["title"]: group.get("about", "") for group in self.groups}
         return PublishedTable(self.path, self.datasets, self.option_sets, rows, about)
+
+    def _check_file_names(self, rows: Iterable[PublishedRow]) -> None:
+        # Downloads lie in one folder: one of two files would be taken for the other.
+        urls: dict[str, str] = {}
+        for row in rows:
+            file = row.checkpoint or PublicFile()
+            if file.url and urls.setdefault(file.file_name, file.url) != file.url:
+                raise PublishedTableError(
+                    f"{self.path}: the file names of checkpoints must differ, got "
+                    f"{urls[file.file_name]} and {file.url}"
+                )
 
     def _rows(self) -> Iterator[PublishedRow]:
         for group in self.groups:
