@@ -259,3 +259,16 @@ def test_camera(infer, tmp_path, monkeypatch, capsys):
     drawn = cv2.VideoCapture(str(tmp_path / "seen.mp4"))
     assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 4
     assert drawn.get(cv2.CAP_PROP_FPS) == 25
+
+
+def test_a_name_stands_for_config_and_checkpoint(load_tool, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMT_VIS_HOME", str(tmp_path / "home"))
+    video = write_images(tmp_path / "clip", frames(2))
+    words = [str(video), "--model", "tmt-vis_r18-tiny_sprites", "--device", "cpu"]
+    words += ["--score-thr", "0", "--max-objects", "2"]
+    main = load_tool("infer").main
+    assert main([*words, "--out-json", str(tmp_path / "one.json")]) == 0
+    assert len(json.loads((tmp_path / "one.json").read_text())) == 2
+    assert main([*words, "--out", str(tmp_path / "many")]) == 0
+    assert list((tmp_path / "many").rglob("*.json"))
+    assert not (tmp_path / "home").exists()

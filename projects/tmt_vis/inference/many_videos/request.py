@@ -18,8 +18,8 @@ class ManyVideosRequest:
 
     Args:
         out: Folder of the results.
-        config: Config file.
-        checkpoint: Path or URL of its weights.
+        config: Config file, or the name of a released model.
+        checkpoint: Path or URL of weights; None takes those of the name.
         device: Where a worker computes; None takes the GPU if there is one.
         cfg_options: Changes of the config.
         windows: Frames seen together; None leaves them to the model.
@@ -39,7 +39,7 @@ class ManyVideosRequest:
 
     out: Path
     config: str
-    checkpoint: str
+    checkpoint: str | None = None
     device: str | None = None
     cfg_options: Mapping[str, Any] | None = None
     windows: WindowPlan | None = None
