@@ -22,16 +22,21 @@ KIT = "m2fvis_swint"
 LAYOUTS = ["disk 4", "disk 5", "memory 5"]
 
 
+def small():
+    weights = tiny(KIT)
+    for key, value in weights.items():  # queries, keys and values are thirds of rows
+        if ".in_proj_" in key or ".qkv." in key:
+            weights[key] = torch.randn(6, *value.shape[1:])
+    return weights
+
+
 def state(weights, **options):
     return convert(SourceCheckpoint(weights), **options).state_dict
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_numbers_are_those_of_detectron2(layout):
-    weights = tiny(KIT)
-    for key, value in weights.items():  # thirds have to be rows
-        if ".in_proj_" in key or ".qkv." in key:
-            weights[key] = torch.randn(6, *value.shape[1:])
+    weights = small()
     theirs = as_transformers(weights, layout)
     expected, got = state(weights), state(theirs)
     missing = expected.keys() - got.keys()
@@ -56,7 +61,7 @@ def test_every_shape(layout):
 
 
 def test_what_cannot_be_converted():
-    theirs = as_transformers(tiny(KIT), "disk 4")
+    theirs = as_transformers(small(), "disk 4")
     lost = "model.transformer_module.decoder.layers.0.self_attn.k_proj.bias"
     without = {k: v for k, v in theirs.items() if k != lost}
     with pytest.raises(KeyMapError, match=r"self_attn\.in_proj_bias, got q, v only"):
@@ -94,7 +99,7 @@ def write_folder(folder, weights, *, files=1, binary=False, labels=None):
 @pytest.mark.parametrize("binary", [False, True], ids=["safetensors", "bin"])
 @pytest.mark.parametrize("files", [1, 3])
 def test_a_folder(tmp_path, files, binary):
-    weights = as_transformers(tiny(KIT), "disk 4")
+    weights = as_transformers(small(), "disk 4")
     names = LabelSpace.load("ytvis21").names
     folder = write_folder(
         tmp_path / "m", weights, files=files, binary=binary, labels=names
@@ -111,7 +116,7 @@ def test_a_folder(tmp_path, files, binary):
 
 
 def test_numbered_labels_are_no_names(tmp_path, load_tool, capsys):
-    folder = write_folder(tmp_path / "m", as_transformers(tiny(KIT), "disk 5"))
+    folder = write_folder(tmp_path / "m", as_transformers(small(), "disk 5"))
     assert read_checkpoint(folder).classes == ()
     out = tmp_path / "out.pth"
     words = [str(folder), str(out), "--source-labels", "ytvis19"]
@@ -121,7 +126,7 @@ def test_numbered_labels_are_no_names(tmp_path, load_tool, capsys):
 
 
 def test_broken_folders(tmp_path):
-    weights = as_transformers(tiny(KIT), "disk 4")
+    weights = as_transformers(small(), "disk 4")
     folder = write_folder(tmp_path / "m", weights, files=2)
     (index,) = folder.glob("*.index.json")
     shard = next(iter(sorted(folder.glob("*.safetensors"))))
