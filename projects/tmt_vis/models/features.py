@@ -69,6 +69,11 @@ class FrameLevels(NamedTuple):
         """Number of frames ``F``."""
         return len(self.levels[0])
 
+    def padded_size(self, stride: int) -> Size:
+        """Return the size of the padded frames, of which this is the first stride."""
+        height, width = self.levels[0].shape[-2:]
+        return height * stride, width * stride
+
     def tensors(self) -> list[Tensor]:
         """List the tensors, see :meth:`with_tensors`."""
         return list(self.levels)

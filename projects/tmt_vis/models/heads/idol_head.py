@@ -89,12 +89,11 @@ class IDOLHead(VideoHead):
     ) -> None:
         super().__init__(**base)
         self.neck = MODELS.build(neck)
-        categories = self.vocabulary.num_categories
-        self.query_decoder = BoxQueryDecoder(
-            num_categories=categories, **(query_decoder or {})
-        )
-        tracker = dict(type="EmbeddingTracker") | dict(tracker or {})
-        self.tracker = TASK_UTILS.build(tracker)
+        queries = dict(query_decoder or {})
+        queries["num_categories"] = self.vocabulary.num_categories
+        self.query_decoder = BoxQueryDecoder(**queries)
+        default = dict(type="EmbeddingTracker")
+        self.tracker = TASK_UTILS.build(default | dict(tracker or {}))
         self.selection = Selection(**(selection or {}))
         weights = dict((criterion or {}).get("loss_weights", {}))
         comp = weights.pop("comp", weights.get("taxo", 0.5))
@@ -130,8 +129,8 @@ class IDOLHead(VideoHead):
             pixels: of ``F`` frames.
             image_sizes: ``(h, w)`` of each frame without padding.
         """
-        padded = _padded_size(pixels)
         levels = [level.float() for level in pixels.levels]
+        padded = pixels.padded_size(_FIRST_STRIDE)
         return self.query_decoder.encoder(levels, image_sizes, padded)
 
     def compile_taxonomy(
@@ -165,7 +164,7 @@ class IDOLHead(VideoHead):
         """Return class logits and boxes of the last stage; see the base."""
         count = pixels.num_frames
         spaces = [s for s in label_spaces for _ in range(count // len(label_spaces))]
-        memory = self.encode(pixels, [_padded_size(pixels)] * count)
+        memory = self.encode(pixels, [pixels.padded_size(_FIRST_STRIDE)] * count)
         queries = self.decode(memory, self.compile_taxonomy(memory, spaces))
         parts = self.query_decoder
         classes = parts.classes(queries.states[-1:], first=-1)[0]
@@ -227,47 +226,54 @@ class IDOLHead(VideoHead):
         """Detect and track in one frame; see the base."""
         vocabulary, space = self.vocabulary_of(request), request.label_space
         with torch.autocast(pixels.levels[0].device.type, enabled=False):
-            size = request.sample.img_shape
-            memory = self.encode(pixels, [size])
+            memory = self.encode(pixels, [request.sample.img_shape])
             compiled = self.compile_taxonomy(
                 memory, [space], vocabulary, samples=[request.sample]
             )
-            queries = self.decode(memory, compiled)
-            parts, states = self.query_decoder, queries.states[-1]
-            logits = parts.classes(queries.states[-1:], first=-1)[0, 0]
-            probs = self.slot_probs(logits, space, vocabulary)
-            boxes = parts.boxes(queries, first=-1)[0, 0]
-            chosen = self.selection(probs, to_corners(boxes))
-            chosen = torch.from_numpy(chosen).to(probs.device)
-            states, probs = states[0, chosen], probs[chosen]
-            masks = parts.masks(
-                states,
-                queries.references[-1][0, chosen],
-                parts.frame_features(memory)[0],
-                size,
-            )
-            embeds = parts.embed_head(states)
+            queries, probs, masks, embeds = self._detect(memory, compiled, request)
         detections = FrameDetections(probs.amax(1), embeds, masks > 0)
-        ids, memory = self._track(detections, state)
-        kept = torch.from_numpy(_best_tracks(ids, request.max_objects))
+        ids, tracks = self._track(detections, state)
+        # Detections come best first.
+        kept = torch.from_numpy(np.flatnonzero(ids != UNTRACKED)[: request.max_objects])
+        rows = kept.to(probs.device)
+        kept_masks = masks[rows].unsqueeze(1)
         report = None
         if compiled is not None:
             report = self.guidance.report(compiled, space, vocabulary)
-        on_device = kept.to(probs.device)
-        kept_masks = masks[on_device].unsqueeze(1)
         prediction = encode_window(
             request,
             lambda frames: kept_masks[:, frames],
-            slot_probs=probs[on_device],
-            embeddings=embeds[on_device],
-            queries=chosen[on_device],
+            slot_probs=probs[rows],
+            embeddings=embeds[rows],
+            queries=queries[rows],
             tracks=torch.from_numpy(ids)[kept],
             taxonomy=report,
             nearest=True,
-            retracted=memory.retracted,
+            retracted=tracks.retracted,
         )
-        tensors = {k: torch.from_numpy(x) for k, x in memory.to_arrays().items()}
+        tensors = {k: torch.from_numpy(x) for k, x in tracks.to_arrays().items()}
         return prediction, TrackState(request.window.stop, tensors)
+
+    def _detect(
+        self,
+        memory: DeformableMemory,
+        compiled: CompiledTaxonomy | None,
+        request: WindowRequest,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return queries, slot probabilities, masks and embeddings, best first."""
+        parts, queries = self.query_decoder, self.decode(memory, compiled)
+        logits = parts.classes(queries.states[-1:], first=-1)[0, 0]
+        probs = self.slot_probs(
+            logits, request.label_space, self.vocabulary_of(request)
+        )
+        boxes = parts.boxes(queries, first=-1)[0, 0]
+        chosen = self.selection(probs, to_corners(boxes))
+        chosen = torch.from_numpy(chosen).to(probs.device)
+        states = queries.states[-1, 0, chosen]
+        references = queries.references[-1][0, chosen]
+        features = parts.frame_features(memory)[0]
+        masks = parts.masks(states, references, features, request.sample.img_shape)
+        return chosen, probs[chosen], masks, parts.embed_head(states)
 
     def _track(
         self, detections: FrameDetections, state: TrackState | None
@@ -278,16 +284,6 @@ class IDOLHead(VideoHead):
             arrays = {name: x.numpy() for name, x in state.tensors.items()}
             memory = TrackMemory.from_arrays(arrays)
         return self.tracker.update(detections, memory), memory
-
-
-def _padded_size(pixels: FrameLevels) -> Size:
-    height, width = pixels.levels[0].shape[-2:]
-    return height * _FIRST_STRIDE, width * _FIRST_STRIDE
-
-
-def _best_tracks(ids: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
-    """Return the tracked detections, of which the best come first."""
-    return np.flatnonzero(ids != UNTRACKED)[:limit]
 
 
 def _check_guidance(guidance: TaxonomyGuidance) -> None:
