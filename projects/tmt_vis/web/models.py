@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine.config import Config
+
 from tmt_vis.inference import VISInferencer
+from tmt_vis.model_zoo import NamedModel
 
 from .cancellation import watch
 from .errors import WebError
@@ -20,41 +23,46 @@ class ModelChoice:
 
     Args:
         title: What the page calls it.
-        config: Config file.
+        config: Config file, or a config.
         checkpoint: Path or URL of its weights.
     """
 
     title: str
-    config: str
-    checkpoint: str
+    config: str | Config
+    checkpoint: str | Path
 
 
 def choices_of(
-    configs: Sequence[str], checkpoints: Sequence[str]
+    configs: Sequence[str],
+    checkpoints: Sequence[str],
+    named: Sequence[NamedModel] = (),
 ) -> tuple[ModelChoice, ...]:
-    """Name models by their config files; equal names are numbered.
+    """List models: released ones by their names, others by their config files.
 
     Args:
         configs: Config files.
         checkpoints: One for each config.
+        named: Released models.
+
+    Returns:
+        Choices whose titles differ; equal ones are numbered.
 
     Raises:
-        WebError: Unless there are as many checkpoints as configs, and at least one.
+        WebError: Unless there are as many checkpoints as configs, and a model at all.
     """
-    if not configs or len(configs) != len(checkpoints):
+    if len(configs) != len(checkpoints) or not (configs or named):
         raise WebError(
             "a model is a config and a checkpoint: give --config and --checkpoint as "
             f"often, at least once, got {len(configs)} and {len(checkpoints)}"
         )
-    titles: list[str] = []
-    for config in configs:
-        stem, number = Path(config).stem, 2
-        title = stem
-        while title in titles:
+    choices = [ModelChoice(one.name, one.config, one.checkpoint) for one in named]
+    for config, checkpoint in zip(configs, checkpoints, strict=True):
+        taken, number = {choice.title for choice in choices}, 2
+        title = stem = Path(config).stem
+        while title in taken:
             title, number = f"{stem} ({number})", number + 1
-        titles.append(title)
-    rows = zip(titles, configs, checkpoints, strict=True)
-    return tuple(ModelChoice(*row) for row in rows)
+        choices.append(ModelChoice(title, config, checkpoint))
+    return tuple(choices)
 
 
 class ModelShelf:

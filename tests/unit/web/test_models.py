@@ -1,8 +1,12 @@
 """Which models the page offers, and how it is started."""
 
+from pathlib import Path
+
 import pytest
 from helpers.tiny_web import FIXED, TEXT, TinyShelf
+from mmengine.config import Config
 
+from tmt_vis.model_zoo import NamedModel
 from tmt_vis.web import WebError, choices_of
 
 
@@ -10,6 +14,16 @@ def test_titles_are_names_of_configs():
     choices = choices_of(["a/m.py", "b/m.py", "n.py"], ["1.pth", "2.pth", "3.pth"])
     assert [choice.title for choice in choices] == ["m", "m (2)", "n"]
     assert choices[1].checkpoint == "2.pth"
+
+
+def test_released_models_have_names_of_their_own():
+    named = [NamedModel("m", Config(), Path("m.pth"))]
+    choices = choices_of(["a/m.py"], ["1.pth"], named)
+    assert [(c.title, c.checkpoint) for c in choices] == [
+        ("m", Path("m.pth")),
+        ("m (2)", "1.pth"),
+    ]
+    assert len(choices_of([], [], named)) == 1
 
 
 @pytest.mark.parametrize(("configs", "checkpoints"), [([], []), (["a.py"], [])])
@@ -41,3 +55,14 @@ def test_the_sample_video_is_within_the_limits(repo_root):
     path = repo_root / "data" / "samples" / "sprites.mp4"
     assert open_checked(path, Limits()).num_frames == 24
     assert path.stat().st_size < 100_000
+
+
+def test_without_arguments_the_shipped_model_is_offered(load_tool, monkeypatch):
+    from tmt_vis.web import server
+
+    tool, offered = load_tool("web"), []
+    monkeypatch.setattr(server, "serve", lambda shelf, **_: offered.append(shelf))
+    assert tool.main(["--port", "0"]) == 0
+    assert offered[0].titles == (tool.SHIPPED_MODEL,)
+    find = offered[0].get(tool.SHIPPED_MODEL)
+    assert find.label_spaces == ("ytvis19", "ovis", "uvo")
