@@ -5,7 +5,9 @@ Minutes on two CPU cores (README). Data: tools/make_sprite_vis.py, written to
 """
 
 _base_ = [
-    "../_base_/models/tmt-vis_r50.py",
+    "../_base_/backbones/r50.py",
+    "../_base_/hosts/mask2former-vis.py",
+    "../_base_/taxonomy_modules.py",
     "../_base_/datasets/ytvis19_ovis_uvo.py",
     "../_base_/schedules/16k.py",
     "../_base_/default_runtime.py",
@@ -19,9 +21,11 @@ max_iters = 1400
 warmup = 50
 batch_size = 4
 width = 64
+taxonomy = _base_.taxonomy_modules
 
 model = dict(
     backbone=dict(
+        _base_.backbone,
         depth=18,
         base_channels=32,
         stem_channels=32,
@@ -30,11 +34,9 @@ model = dict(
         norm_eval=False,
     ),
     head=dict(
+        taxonomy,
         num_queries=20,
         taxonomy=dict(label_spaces=["ytvis19", "ovis", "uvo"]),
-        text_embeddings=dict(
-            encoder=dict(_delete_=True, type="SentenceTransformerTextEncoder"),
-        ),
         pixel_decoder=dict(
             in_channels=[32, 64, 128, 256],
             feat_channels=width,
@@ -50,12 +52,22 @@ model = dict(
             positional_encoding=dict(num_feats=width // 2),
         ),
         decoder=dict(num_layers=3, channels=width, num_heads=4, ffn_channels=256),
-        compilation=dict(adapter_dim=64, num_heads=4, ffn_channels=128),
-        injection=dict(layer=dict(num_heads=4, ffn_channels=128)),
-        criterion=dict(points=dict(num_points=1024)),
+        text_embeddings=dict(
+            taxonomy.text_embeddings,
+            encoder=dict(type="SentenceTransformerTextEncoder"),
+        ),
+        compilation=dict(
+            taxonomy.compilation, adapter_dim=64, num_heads=4, ffn_channels=128
+        ),
+        injection=dict(
+            taxonomy.injection,
+            layer=dict(taxonomy.injection.layer, num_heads=4, ffn_channels=128),
+        ),
+        criterion=dict(taxonomy.criterion, points=dict(num_points=1024)),
         test_cfg=dict(max_per_video=dict(ytvis19=10, ovis=20, uvo=20)),
     ),
 )
+del taxonomy
 
 train_pipeline = [
     dict(type="LoadClipFrames"),

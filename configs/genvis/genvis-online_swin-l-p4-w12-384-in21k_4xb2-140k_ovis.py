@@ -1,16 +1,22 @@
 """GenVIS Swin-L, online, on OVIS and COCO pseudo-clips."""
 
 _base_ = [
-    "../_base_/models/mask2former-vis_swin-l.py",
-    "../_base_/models/genvis.py",
-    "../_base_/datasets/vita_ovis.py",
+    "../_base_/backbones/swin-l.py",
+    "../_base_/hosts/genvis.py",
+    "../_base_/datasets/vita_ovis_448p.py",
     "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-head = dict(_base_.genvis.head, window=1, taxonomy=dict(label_spaces=["ovis"]))
-model = dict(_base_.genvis, head=head)
-del head
+model = dict(
+    backbone=_base_.backbone,
+    head=dict(
+        window=1,
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        taxonomy=dict(label_spaces=["ovis"]),
+    ),
+)
 load_from = "work_dirs/vita_swin-l-p4-w12-384-in21k_8xb1-150k_ovis/iter_150000.pth"
 
 max_iters = 140000
@@ -24,8 +30,3 @@ train_dataloader = dict(
     dataset=dict(datasets=dict(ovis=clip, coco=clip)),
 )
 del clip
-# Swin-L is tested at 448.
-val_dataloader = dict(
-    dataset=dict(datasets=dict(ovis=dict(pipeline=_base_.test_pipeline_448p)))
-)
-test_dataloader = val_dataloader

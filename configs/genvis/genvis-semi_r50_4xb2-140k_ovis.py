@@ -1,16 +1,22 @@
 """GenVIS R50, semi-online, on OVIS and COCO pseudo-clips."""
 
 _base_ = [
-    "../_base_/models/mask2former-vis_r50.py",
-    "../_base_/models/genvis.py",
+    "../_base_/backbones/r50.py",
+    "../_base_/hosts/genvis.py",
     "../_base_/datasets/vita_ovis.py",
     "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-head = dict(_base_.genvis.head, window=3, taxonomy=dict(label_spaces=["ovis"]))
-model = dict(_base_.genvis, head=head)
-del head
+model = dict(
+    backbone=_base_.backbone,
+    head=dict(
+        window=3,
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        taxonomy=dict(label_spaces=["ovis"]),
+    ),
+)
 load_from = "work_dirs/vita_r50_8xb1-150k_ovis/iter_150000.pth"
 
 max_iters = 140000

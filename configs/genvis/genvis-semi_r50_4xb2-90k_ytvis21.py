@@ -1,16 +1,22 @@
 """GenVIS R50, semi-online, on YouTube-VIS 2021 and COCO pseudo-clips."""
 
 _base_ = [
-    "../_base_/models/mask2former-vis_r50.py",
-    "../_base_/models/genvis.py",
+    "../_base_/backbones/r50.py",
+    "../_base_/hosts/genvis.py",
     "../_base_/datasets/vita_ytvis21.py",
     "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-head = dict(_base_.genvis.head, window=3, taxonomy=dict(label_spaces=["ytvis21"]))
-model = dict(_base_.genvis, head=head)
-del head
+model = dict(
+    backbone=_base_.backbone,
+    head=dict(
+        window=3,
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        taxonomy=dict(label_spaces=["ytvis21"]),
+    ),
+)
 load_from = "work_dirs/vita_r50_8xb1-188k_ytvis21/iter_187500.pth"
 
 max_iters = 90000

@@ -1,13 +1,21 @@
 """MinVIS R50 on OVIS: 32 single frames per step."""
 
 _base_ = [
-    "../_base_/models/minvis_r50.py",
+    "../_base_/backbones/r50.py",
+    "../_base_/hosts/minvis.py",
     "../_base_/datasets/ovis.py",
     "../_base_/schedules/10k.py",
     "../_base_/default_runtime.py",
 ]
 
-model = dict(head=dict(taxonomy=dict(label_spaces=["ovis"])))
+model = dict(
+    backbone=_base_.backbone,
+    head=dict(
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        taxonomy=dict(label_spaces=["ovis"]),
+    ),
+)
 
 train_dataloader = dict(
     batch_size=4,

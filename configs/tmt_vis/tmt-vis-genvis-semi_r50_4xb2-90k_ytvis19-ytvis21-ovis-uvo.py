@@ -1,21 +1,27 @@
 """TMT-VIS on GenVIS R50, semi-online, behind tmt-vis-vita of the same datasets."""
 
 _base_ = [
-    "../_base_/models/mask2former-vis_r50.py",
-    "../_base_/models/genvis.py",
-    "../_base_/models/taxonomy_modules.py",
+    "../_base_/backbones/r50.py",
+    "../_base_/hosts/genvis.py",
+    "../_base_/taxonomy_modules.py",
     "../_base_/datasets/vita_ytvis19_ytvis21_ovis_uvo.py",
     "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-spaces = ["ytvis19", "ytvis21", "ovis", "uvo", "coco"]
-head = dict(_base_.taxonomy_modules, taxonomy=dict(label_spaces=spaces))
-head.update(_base_.genvis.head, window=3, inject_to="both")
-# The frame queries keep the guidance that VITA has learned.
-frozen = (*_base_.genvis.frozen, "head.guidance")
-model = dict(_base_.genvis, head=head, frozen=frozen)
-del frozen, head, spaces
+model = dict(
+    backbone=_base_.backbone,
+    # The frame queries keep the guidance that VITA has learned.
+    frozen=(*_base_.model.frozen, "head.guidance"),
+    head=dict(
+        **_base_.taxonomy_modules,
+        window=3,
+        inject_to="both",
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        taxonomy=dict(label_spaces=["ytvis19", "ytvis21", "ovis", "uvo", "coco"]),
+    ),
+)
 load_from = (
     "work_dirs/tmt-vis-vita_r50_8xb2-70k_ytvis19-ytvis21-ovis-uvo/iter_70000.pth"
 )
@@ -27,8 +33,6 @@ clip = dict(num_frames=15, frame_range=12)
 train_dataloader = dict(
     batch_size=2,
     sampler=dict(batch_size=2),
-    dataset=dict(
-        datasets=dict(ytvis19=clip, ytvis21=clip, ovis=clip, uvo=clip, coco=clip)
-    ),
+    dataset=dict(datasets=dict.fromkeys(_base_.train_dataloader.sampler.ratios, clip)),
 )
 del clip

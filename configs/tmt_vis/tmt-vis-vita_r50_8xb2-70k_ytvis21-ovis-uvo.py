@@ -1,19 +1,23 @@
 """TMT-VIS on VITA R50, 3 datasets of videos and COCO pseudo-clips."""
 
 _base_ = [
-    "../_base_/models/mask2former-vis_r50.py",
-    "../_base_/models/vita.py",
-    "../_base_/models/taxonomy_modules.py",
+    "../_base_/backbones/r50.py",
+    "../_base_/hosts/vita.py",
+    "../_base_/taxonomy_modules.py",
     "../_base_/datasets/vita_ytvis21_ovis_uvo.py",
     "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-spaces = ["ytvis21", "ovis", "uvo", "coco"]
-head = dict(_base_.taxonomy_modules, taxonomy=dict(label_spaces=spaces))
-head.update(_base_.vita.head)
-model = dict(_base_.vita, head=head)
-del head, spaces
+model = dict(
+    backbone=_base_.backbone,
+    head=dict(
+        **_base_.taxonomy_modules,
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        taxonomy=dict(label_spaces=["ytvis21", "ovis", "uvo", "coco"]),
+    ),
+)
 
 max_iters = 70000
 param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters, milestones=[37500])]

@@ -1,20 +1,22 @@
 """VITA R101 on COCO images, each a clip of one frame: where its training begins."""
 
 _base_ = [
-    "../_base_/models/mask2former-vis_r101.py",
-    "../_base_/models/vita.py",
+    "../_base_/backbones/r101.py",
+    "../_base_/hosts/vita.py",
     "../_base_/datasets/vita_coco.py",
     "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-backbone = dict(
-    init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet101"),
+model = dict(
+    backbone=dict(_base_.backbone, **_base_.imagenet),
+    head=dict(
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        video=dict(encoder=dict(window=0)),
+        taxonomy=dict(label_spaces=["coco"]),
+    ),
 )
-head = dict(_base_.vita.head, taxonomy=dict(label_spaces=["coco"]))
-head["video"]["encoder"]["window"] = 0
-model = dict(_base_.vita, backbone=backbone, head=head)
-del backbone, head
 load_from = None
 
 max_iters = 368750

@@ -1,16 +1,21 @@
 """VITA R50 on OVIS and COCO pseudo-clips."""
 
 _base_ = [
-    "../_base_/models/mask2former-vis_r50.py",
-    "../_base_/models/vita.py",
+    "../_base_/backbones/r50.py",
+    "../_base_/hosts/vita.py",
     "../_base_/datasets/vita_ovis.py",
     "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-head = dict(_base_.vita.head, taxonomy=dict(label_spaces=["ovis"]))
-model = dict(_base_.vita, head=head)
-del head
+model = dict(
+    backbone=_base_.backbone,
+    head=dict(
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        taxonomy=dict(label_spaces=["ovis"]),
+    ),
+)
 
 max_iters = 150000
 param_scheduler = [

@@ -1,25 +1,24 @@
 """VITA Swin-L on OVIS and COCO pseudo-clips."""
 
 _base_ = [
-    "../_base_/models/mask2former-vis_swin-l.py",
-    "../_base_/models/vita.py",
-    "../_base_/datasets/vita_ovis.py",
+    "../_base_/backbones/swin-l.py",
+    "../_base_/hosts/vita.py",
+    "../_base_/datasets/vita_ovis_448p.py",
     "../_base_/schedules/vita.py",
     "../_base_/default_runtime.py",
 ]
 
-head = dict(_base_.vita.head, taxonomy=dict(label_spaces=["ovis"]))
-model = dict(_base_.vita, head=head)
-del head
+model = dict(
+    backbone=_base_.backbone,
+    head=dict(
+        num_queries=_base_.num_queries,
+        pixel_decoder=dict(in_channels=_base_.feature_channels),
+        taxonomy=dict(label_spaces=["ovis"]),
+    ),
+)
 
 max_iters = 150000
 param_scheduler = [
     dict(_base_.param_scheduler[0], end=max_iters, milestones=[50000, 125000])
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=10000)
-
-# Swin-L is tested at 448.
-val_dataloader = dict(
-    dataset=dict(datasets=dict(ovis=dict(pipeline=_base_.test_pipeline_448p)))
-)
-test_dataloader = val_dataloader

@@ -116,8 +116,16 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
 
 
+def test_the_example_of_a_leaf_works(tmp_path):
+    leaf = tmp_path / "leaf.py"
+    leaf.write_text(_blocks("python")[0].replace('"../_base_', f'"{CONFIGS}/_base_'))
+    head = build_model(Config.fromfile(leaf).model).head
+    assert list(head.label_spaces) == ["ovis"] and head.per_frame
+    assert head.guidance is not None
+
+
 def test_the_example_of_an_own_dataset_works(tmp_path, monkeypatch):
-    (child,), (label_space,) = _blocks("python"), _blocks("json")
+    (_, child), (label_space,) = _blocks("python"), _blocks("json")
     assert len(child.splitlines()) <= 25
     folder = tmp_path / "data" / "ranch"
     folder.mkdir(parents=True)

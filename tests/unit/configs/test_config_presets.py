@@ -102,8 +102,14 @@ def test_the_naive_union_trains_and_tests_on_every_category():
 
 
 def _is_backbone_or_width(key: str) -> bool:
-    return key.startswith("model.backbone.") or key.startswith(
-        ("model.head.pixel_decoder.in_channels", "load_from")
+    variables = ("backbone.", "feature_channels", "num_queries", "imagenet.")
+    return key.startswith(
+        (
+            *variables,
+            "model.backbone.",
+            "model.head.pixel_decoder.in_channels",
+            "load_from",
+        )
     )
 
 

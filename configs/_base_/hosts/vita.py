@@ -1,6 +1,11 @@
-"""VITA on any backbone: ``vita`` is put over a Mask2Former-VIS by a leaf."""
+"""VITA: a video decoder on the frame queries of a Mask2Former-VIS.
 
-vita = dict(
+A leaf adds what it adds to mask2former-vis.py.
+"""
+
+_base_ = "./mask2former-vis.py"
+
+model = dict(
     type="VideoSegmentor",
     # Only frame queries and mask features stay of a frame: any length is one video.
     long_videos=None,

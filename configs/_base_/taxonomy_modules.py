@@ -1,8 +1,8 @@
 """What TMT-VIS adds to a host, preset ``paper``: TCM, TIM and L_taxo.
 
-``tmt-vis_*.py`` put it into the head when they are parsed; to change it, change
-``model.head``. The resolutions A1-A23 of what the paper leaves open are in
-docs/paper_to_code.md.
+A leaf puts them into its host with ``head=dict(**_base_.taxonomy_modules, ...)``; to
+change them, change ``model.head``. The resolutions A1-A23 of what the paper leaves open
+are in docs/paper_to_code.md.
 """
 
 taxonomy_modules = dict(

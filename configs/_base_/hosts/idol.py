@@ -1,4 +1,17 @@
-"""IDOL with ResNet-50: Deformable DETR with dynamic masks, tracked by embeddings."""
+"""IDOL: Deformable DETR with dynamic masks, tracked by embeddings.
+
+What depends on the backbone is left out. A leaf adds it, and that only the backbone is
+pre-trained::
+
+    model = dict(
+        backbone=dict(_base_.backbone, out_indices=(1, 2, 3), **_base_.imagenet),
+        head=dict(neck=dict(in_channels=_base_.feature_channels[1:])),
+    )
+    load_from = None
+
+ResNets have ``frozen_stages=1``. IDOL starts from its own weights of COCO pairs:
+convert them with tools/convert_checkpoint.py --arch idol --source-labels coco.
+"""
 
 model = dict(
     type="VideoSegmentor",
@@ -9,22 +22,10 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=32,
     ),
-    backbone=dict(
-        type="ResNet",
-        depth=50,
-        num_stages=4,
-        out_indices=(1, 2, 3),
-        frozen_stages=1,
-        norm_cfg=dict(type="BN", requires_grad=False),
-        norm_eval=True,
-        style="pytorch",
-        init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet50"),
-    ),
     head=dict(
         type="IDOLHead",
         neck=dict(
             type="ChannelMapper",
-            in_channels=[512, 1024, 2048],
             out_channels=256,
             kernel_size=1,
             bias=True,  # "auto" has none in front of a norm; the published weights do
@@ -55,7 +56,3 @@ model = dict(
         ),
     ),
 )
-
-# Only the backbone is pre-trained. IDOL starts from its own weights of COCO pairs:
-# convert them with tools/convert_checkpoint.py --arch idol --source-labels coco.
-load_from = None

@@ -1,4 +1,15 @@
-"""Mask2Former-VIS with ResNet-50: the baseline, and the host of TMT-VIS."""
+"""Mask2Former-VIS: the baseline, and the host of TMT-VIS.
+
+What depends on the backbone is left out. A leaf adds it::
+
+    model = dict(
+        backbone=_base_.backbone,
+        head=dict(
+            num_queries=_base_.num_queries,
+            pixel_decoder=dict(in_channels=_base_.feature_channels),
+        ),
+    )
+"""
 
 model = dict(
     type="TMTVIS",
@@ -12,22 +23,10 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=32,
     ),
-    backbone=dict(
-        type="ResNet",
-        depth=50,
-        num_stages=4,
-        out_indices=(0, 1, 2, 3),
-        frozen_stages=-1,
-        norm_cfg=dict(type="BN", requires_grad=False),
-        norm_eval=True,
-        style="pytorch",
-    ),
     head=dict(
         type="TMTVISHead",
-        num_queries=100,
         pixel_decoder=dict(
             type="ClipPixelDecoder",
-            in_channels=[256, 512, 1024, 2048],
             strides=[4, 8, 16, 32],
             feat_channels=256,
             out_channels=256,
@@ -80,12 +79,4 @@ model = dict(
             )
         ),
     ),
-)
-
-# COCO instance segmentation weights of mmdet's Mask2Former. Set to None to start from
-# scratch; the classifier always does.
-load_from = (
-    "https://download.openmmlab.com/mmdetection/v3.0/mask2former/"
-    "mask2former_r50_8xb2-lsj-50e_coco/"
-    "mask2former_r50_8xb2-lsj-50e_coco_20220506_191028-41b088b6.pth"
 )

@@ -1,10 +1,13 @@
-"""GenVIS on any backbone: ``genvis`` is put over a Mask2Former-VIS by a leaf.
+"""GenVIS: VITA clip by clip, with a memory of queries.
 
-Everything in front of the video queries is VITA's and stays as it is, so training
-starts from a VITA of the same dataset and backbone (``load_from``).
+A leaf adds what it adds to mask2former-vis.py. Everything in front of the video queries
+is VITA's and stays as it is, so training starts from a VITA of the same dataset and
+backbone (``load_from``).
 """
 
-genvis = dict(
+_base_ = "./mask2former-vis.py"
+
+model = dict(
     type="VideoSegmentor",
     long_videos=None,
     frozen=("backbone", "head.pixel_decoder", "head.query_decoder"),
