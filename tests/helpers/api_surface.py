@@ -26,6 +26,7 @@ FAMILIES = {
     "minvis": "minvis/minvis_r50_8xb4-6k_ytvis19",
     "tmt_vis": "tmt_vis/tmt-vis_r50_8xb2-16k_ytvis19-ovis-uvo",
     "vita": "vita/vita_r50_8xb1-188k_ytvis21",
+    "vmt": "vmt/vmt_r50_8xb2-12k_hqytvis",
     "genvis": "genvis/genvis-online_r50_4xb2-90k_ytvis21",
     "tmt_minvis": "tmt_vis/tmt-minvis_r50_8xb4-16k_ytvis19-ovis-uvo",
 }

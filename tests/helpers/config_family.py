@@ -24,7 +24,7 @@ CONFIGS = ROOT / "configs"
 MAIN = "tmt_vis/tmt-vis_r50_8xb2-16k_ytvis19-ovis-uvo"
 ABLATIONS = "tmt_vis/ablations/"
 
-FOLDERS = ("tmt_vis", "mask2former_vis", "minvis", "idol", "vita", "genvis")
+FOLDERS = ("tmt_vis", "mask2former_vis", "minvis", "idol", "vita", "genvis", "vmt")
 SHARED = ("ResNet", "SwinTransformer", "ClipPixelDecoder", "MSDeformAttnPixelDecoder")
 
 _models: dict[str, torch.nn.Module] = {}

@@ -9,6 +9,7 @@ from typing import Any
 
 from helpers.tiny_idol import eager_idol
 from helpers.tiny_model import model_cfg
+from helpers.tiny_vmt import model_cfg as vmt_cfg
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ HOSTS = {
     "idol": TinyHost(lambda: eager_idol(taxonomy=False), (2,)),
     "tmt_idol": TinyHost(lambda: eager_idol(taxonomy=True), (2,)),
     "tmt_minvis": TinyHost(lambda: model_cfg(per_frame=True)),
+    "vmt": TinyHost(vmt_cfg),
     "vita": TinyHost(lambda: vita_cfg(taxonomy_modules=False)),
     "tmt_vita": TinyHost(lambda: vita_cfg(inject_to="both")),
     "genvis": TinyHost(lambda: genvis_cfg(taxonomy_modules=False)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from . import idol_keys
+from . import idol_keys, vmt_keys
 from .backbone_keys import detectron2_backbone, detectron2_transforms
 from .errors import KeyMapError, UnknownArchitectureError
 from .head_keys import detectron2_head, mmdet_head
@@ -30,6 +30,8 @@ class Layout:
         classifier: Pattern of our names of the classifiers, without weight and bias.
         no_object: Whether the last row of a classifier is "no object".
         translate: Turns all weights into those of another layout, whose key map it is.
+        spare: Rows in front of the categories, and as many behind them, that belong to
+            none and are copied.
     """
 
     title: str
@@ -40,6 +42,7 @@ class Layout:
     classifier: str = r"head\.query_decoder\.cls_embed"
     no_object: bool = True
     translate: Callable[[Weights], dict[str, Tensor]] | None = None
+    spare: int = 0
 
 
 def _modern_detectron2(key: str) -> str:
@@ -122,6 +125,17 @@ TRANSFORMERS = Layout(
     translate=as_detectron2,
 )
 
+VMT = Layout(
+    title="Video Mask Transfiner",
+    marker=vmt_keys.MARKER,
+    modernise=str,
+    key_map=lambda weights: KeyMap(vmt_keys.vmt_names(weights)),
+    ignored=vmt_keys.IGNORED,
+    classifier=r"head\.query_decoder\.cls_branches\.\d+",
+    no_object=False,
+    spare=1,  # ids of YouTube-VIS start at 1
+)
+
 
 def _video_layout(title: str, marker: str, *, with_memory: bool) -> Layout:
     def key_map(weights: Weights) -> KeyMap:
@@ -149,6 +163,7 @@ LAYOUTS: dict[str, Layout] = {
     "mask2former-vis": DETECTRON2,
     "minvis": DETECTRON2,
     "idol": IDOL,
+    "vmt": VMT,
     "mmdet-mask2former": _mmdet_layout("Mask2Former", "panoptic_head."),
     "mmdet-mask2former-vis": _mmdet_layout("Mask2FormerVideo", "track_head."),
     "transformers-mask2former": TRANSFORMERS,
@@ -161,7 +176,6 @@ _EXTENDED = ((r"(tracker|refiner)\.transformer_", "DVIS"),)
 _DETR = "Deformable DETR, which has no masks and no embeddings"
 # Everything else that people have on their disks.
 _OTHERS = (
-    (r"controller_(inc|refine)\.", "Video Mask Transfiner"),
     (r"detr\..*\.time_attention_weights\.", "SeqFormer"),
     (
         r"(detr\.)*transformer\.decoder\.layers\.0\.cross_attn\.sampling_offsets\.",

@@ -76,7 +76,7 @@ def convert(
     if label_spaces is None and source_labels is not None:
         label_spaces = [source_labels]
     classifiers = [k for k in state if re.fullmatch(rf"{layout.classifier}\.bias", k)]
-    num_rows = len(state[classifiers[0]]) - layout.no_object
+    num_rows = len(state[classifiers[0]]) - layout.no_object - 2 * layout.spare
     meta = _provenance(source, _names(layout, arch, num_rows))
     rows = None
     if label_spaces is not None:
@@ -85,7 +85,7 @@ def convert(
         )
         taxonomy = Taxonomy.from_label_spaces(label_spaces)
         state, rows = _remapped(
-            state, classifiers, meanings, taxonomy, no_object=layout.no_object
+            state, classifiers, meanings, taxonomy, layout=layout
         )
         meta |= dict(label_spaces=list(taxonomy.label_spaces), classifier=asdict(rows))
     return Conversion(state, meta, ignored, rows)
@@ -97,14 +97,22 @@ def _remapped(
     meanings: RowMeanings,
     taxonomy: Taxonomy,
     *,
-    no_object: bool,
+    layout: Layout,
 ) -> tuple[dict[str, Tensor], RowReport]:
     remapped = dict(state)
     for name in biases:
         weight = f"{name.removesuffix('bias')}weight"
-        remapped[weight], remapped[name], rows = remap_rows(
-            state[weight], state[name], meanings, taxonomy, no_object=no_object
+        first, last = layout.spare, len(state[name]) - layout.spare
+        *parts, rows = remap_rows(
+            state[weight][first:last],
+            state[name][first:last],
+            meanings,
+            taxonomy,
+            no_object=layout.no_object,
         )
+        for key, part in zip((weight, name), parts, strict=True):
+            whole = state[key]
+            remapped[key] = torch.cat([whole[:first], part, whole[last:]])
     described = json.dumps(taxonomy.to_dict(), sort_keys=True).encode()
     remapped[_TAXONOMY] = torch.frombuffer(bytearray(described), dtype=torch.uint8)
     return remapped, rows

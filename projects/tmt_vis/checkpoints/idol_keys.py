@@ -10,7 +10,7 @@ _DETR = "detr.detr."
 _BACKBONE = f"{_DETR}backbone.0.backbone."
 _ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
 _LEVELS = 3  # strides 8, 16, 32 are projected, stride 64 is made of the last
-_MASK_HEAD = (
+MASK_HEAD = (
     ("lay3", "merge_convs.0"),
     ("lay4", "merge_convs.1"),
     ("dcn", "merge_convs.2"),  # a plain convolution
@@ -49,12 +49,12 @@ def idol_head(keys: Mapping[str, object]) -> dict[str, str]:
         keys: All names of the file.
     """
     names = {f"{_DETR}{a}": f"head.{b}" for a, b in _detector(keys)}
-    masks = (renamed(*pair, WEIGHT_AND_BIAS) for pair in _MASK_HEAD)
+    masks = (renamed(*pair, WEIGHT_AND_BIAS) for pair in MASK_HEAD)
     parts = {
         f"mask_head.{a}": f"mask_features.{b}" for pairs in masks for a, b in pairs
     }
-    parts |= dict(_mlp("controller", "controller"))
-    parts |= dict(_mlp("reid_embed_head", "embed_head"))
+    parts |= dict(mlp("controller", "controller"))
+    parts |= dict(mlp("reid_embed_head", "embed_head"))
     return names | {f"detr.{a}": f"head.query_decoder.{b}" for a, b in parts.items()}
 
 
@@ -69,7 +69,7 @@ def _detector(keys: Mapping[str, object]) -> Pairs:
     yield f"{transformer}.level_embed", f"{ours}.encoder.level_embed"
     points = f"{transformer}.reference_points", f"{ours}.reference_points"
     yield from renamed(*points, WEIGHT_AND_BIAS)
-    for kind, pairs in (("encoder", _encoder_layer), ("decoder", _decoder_layer)):
+    for kind, pairs in (("encoder", encoder_layer), ("decoder", _decoder_layer)):
         prefix = f"{transformer}.{kind}.layers."
         for layer in range(count_indices(keys, _DETR + prefix)):
             yield from pairs(f"{prefix}{layer}", f"{ours}.{kind}.layers.{layer}")
@@ -77,36 +77,44 @@ def _detector(keys: Mapping[str, object]) -> Pairs:
     for layer in range(count_indices(keys, f"{_DETR}class_embed.")):
         branch = f"class_embed.{layer}", f"{ours}.cls_branches.{layer}"
         yield from renamed(*branch, WEIGHT_AND_BIAS)
-        yield from _mlp(f"bbox_embed.{layer}", f"{ours}.reg_branches.{layer}")
+        yield from mlp(f"bbox_embed.{layer}", f"{ours}.reg_branches.{layer}")
 
 
-def _encoder_layer(theirs: str, ours: str) -> Pairs:
-    yield from _deformable(f"{theirs}.self_attn", f"{ours}.self_attn")
+def encoder_layer(theirs: str, ours: str) -> Pairs:
+    """Pair a layer of the deformable encoder."""
+    yield from deformable(f"{theirs}.self_attn", f"{ours}.self_attn")
     yield from feed_forward(theirs, ours)
-    yield from _norms(theirs, ours, (0, 1))
+    yield from norms(theirs, ours, (0, 1))
 
 
 def _decoder_layer(theirs: str, ours: str) -> Pairs:
-    own = f"{theirs}.self_attn", f"{ours}.self_attn.attn"
-    yield from renamed(*own, _ATTENTION)
-    yield from _deformable(f"{theirs}.cross_attn", f"{ours}.cross_attn")
+    yield from attention(f"{theirs}.self_attn", f"{ours}.self_attn.attn")
+    yield from deformable(f"{theirs}.cross_attn", f"{ours}.cross_attn")
     yield from feed_forward(theirs, ours)
     # Theirs are numbered as they are made, ours as they are used.
-    yield from _norms(theirs, ours, (1, 0, 2))
+    yield from norms(theirs, ours, (1, 0, 2))
 
 
-def _deformable(theirs: str, ours: str) -> Pairs:
+def attention(theirs: str, ours: str) -> Pairs:
+    """Pair torch's multi-head attention."""
+    yield from renamed(theirs, ours, _ATTENTION)
+
+
+def deformable(theirs: str, ours: str) -> Pairs:
+    """Pair a deformable attention."""
     for name in DEFORMABLE:
         yield from renamed(f"{theirs}.{name}", f"{ours}.{name}", WEIGHT_AND_BIAS)
 
 
-def _norms(theirs: str, ours: str, order: tuple[int, ...]) -> Pairs:
+def norms(theirs: str, ours: str, order: tuple[int, ...]) -> Pairs:
+    """Pair the norms of a layer; ``order``: our number of each of theirs."""
     for number, index in enumerate(order, 1):
         norm = f"{theirs}.norm{number}", f"{ours}.norms.{index}"
         yield from renamed(*norm, WEIGHT_AND_BIAS)
 
 
-def _mlp(theirs: str, ours: str) -> Pairs:
+def mlp(theirs: str, ours: str) -> Pairs:
+    """Pair three linear layers."""
     for layer in range(3):  # ours is a Sequential with ReLUs in between
         pair = f"{theirs}.layers.{layer}", f"{ours}.{2 * layer}"
         yield from renamed(*pair, WEIGHT_AND_BIAS)

@@ -19,6 +19,7 @@ from .set_criterion import (
 )
 from .stage_plan import Stage, StageKind, TaxonomyLossPlan, plan_stages
 from .taxonomy_loss import compilation_loss
+from .tube_criterion import TubeCriterion, TubeMasks, TubeTargets
 
 __all__ = [
     "DetectionCriterion",
@@ -33,6 +34,9 @@ __all__ = [
     "StageLosses",
     "StagePredictions",
     "TaxonomyLossPlan",
+    "TubeCriterion",
+    "TubeMasks",
+    "TubeTargets",
     "box_losses",
     "class_loss",
     "compilation_loss",

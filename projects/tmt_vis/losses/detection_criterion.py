@@ -138,6 +138,10 @@ class DetectionCriterion:
         norms = self.norms(pairs)
         found = dict(cls=self.class_loss(class_logits, boxes, targets, pairs) / norms)
         found |= self._pair_losses(boxes, masks, targets, pairs, norms)
+        return self.named(found)
+
+    def named(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weigh and name losses, ``(S,)`` each."""
         losses = {}
         for name, values in found.items():
             weighted = (self.weights[name] * values).unbind()
@@ -267,12 +271,25 @@ def _left_out(truth: Tensor, boxes: Tensor, target: DetectionTargets) -> Tensor 
 
 @torch.no_grad()
 def _in_crowds(boxes: Tensor, crowds: Tensor) -> Tensor:
-    """Tell which boxes ``(S, Q, 4)`` lie in crowd regions by half or more."""
+    """Tell which boxes lie in crowd regions by half or more, ``(S, Q)``.
+
+    Args:
+        boxes: ``(S, Q, 4)``; of clips ``(S, T, Q, 4)``.
+        crowds: ``(h, w)``; of clips ``(T, h, w)``.
+    """
+    if crowds.dim() == 2:
+        boxes, crowds = boxes[:, None], crowds[None]
+    counts = [_covered(*x) for x in zip(boxes.unbind(1), crowds, strict=True)]
+    inside, area = (sum(part) for part in zip(*counts, strict=True))
+    return (area > 0) & (2 * inside >= area)
+
+
+def _covered(boxes: Tensor, crowds: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the pixels of boxes in crowd regions, and all of them."""
     height, width = crowds.shape
     sums = F.pad(crowds.float().cumsum(0).cumsum(1), (1, 0, 1, 0))
     size = boxes.new_tensor([width, height] * 2)
     corners = (to_corners(boxes) * size).round().clamp(min=0)
     x0, y0, x1, y1 = torch.minimum(corners, size).long().unbind(-1)
     inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-    area = (x1 - x0) * (y1 - y0)
-    return (area > 0) & (2 * inside >= area)
+    return inside, (x1 - x0) * (y1 - y0)

@@ -103,7 +103,7 @@ class _Reader:
         config = merged.pop("config", None)
         tolerance = merged.pop("tolerance", {})
         published = {
-            name: dict(zip(self.metrics, values, strict=False))
+            name: self._numbers(values)
             for name, values in merged["published"].items()
         }
         return PublishedRow(
@@ -123,6 +123,12 @@ class _Reader:
                 group=group["title"],
             )
         )
+
+    def _numbers(self, values: "list[float] | Mapping[str, float]") -> dict[str, float]:
+        """Name numbers: those of the file's metrics in order, or by name as given."""
+        if isinstance(values, Mapping):
+            return dict(values)
+        return dict(zip(self.metrics, values, strict=False))
 
     def _options(self, entries: list[str]) -> Iterator[str]:
         for entry in entries:

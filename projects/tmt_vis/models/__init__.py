@@ -1,9 +1,10 @@
 """Models: heads of the hosts, taxonomy guidance, decoders and the detector."""
 
+from .backbones import StemResNet
 from .data_preprocessors import ClipDataPreprocessor
 from .detectors import TMTVIS, VideoSegmentor
 from .features import ClipFeatures, FeatureLevel, PixelFeatures
-from .heads import GenVISHead, TMTVISHead, VideoHead, VITAHead
+from .heads import GenVISHead, TMTVISHead, VideoHead, VITAHead, VMTHead
 from .masked_decoder import MaskedTransformerDecoder
 from .necks import ClipPixelDecoder
 from .prediction_heads import LinearClassifier, MaskHead, TextSimilarityClassifier
@@ -37,6 +38,7 @@ __all__ = [
     "QueryDecoder",
     "QuerySimilarityTracker",
     "StageOutput",
+    "StemResNet",
     "TMTVIS",
     "TMTVISHead",
     "TaxonomyAdditionLayer",
@@ -49,6 +51,7 @@ __all__ = [
     "TrackReference",
     "UnionVocabulary",
     "VITAHead",
+    "VMTHead",
     "VideoHead",
     "VideoSegmentor",
     "VocabularyMode",

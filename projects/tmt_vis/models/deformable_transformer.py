@@ -91,8 +91,8 @@ class DeformableEncoder(BaseModule):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        attn = _deformable(channels, num_levels, num_heads, num_points, dropout)
-        ffn = _feed_forward(channels, ffn_channels, dropout)
+        attn = deformable_config(channels, num_levels, num_heads, num_points, dropout)
+        ffn = feed_forward_config(channels, ffn_channels, dropout)
         self.layers = nn.ModuleList(
             DeformableDetrTransformerEncoderLayer(self_attn_cfg=attn, ffn_cfg=ffn)
             for _ in range(num_layers)
@@ -101,7 +101,7 @@ class DeformableEncoder(BaseModule):
         self._sine = SinePositionalEncoding(
             num_feats=channels // 2, normalize=True, offset=-0.5
         )
-        _init_deformable(self)
+        init_deformable(self)
         nn.init.normal_(self.level_embed)
 
     def init_weights(self) -> None:
@@ -165,15 +165,15 @@ class DeformableDecoder(BaseModule):
         attn = dict(
             embed_dims=channels, num_heads=num_heads, dropout=dropout, batch_first=True
         )
-        cross = _deformable(channels, num_levels, num_heads, num_points, dropout)
-        ffn = _feed_forward(channels, ffn_channels, dropout)
+        cross = deformable_config(channels, num_levels, num_heads, num_points, dropout)
+        ffn = feed_forward_config(channels, ffn_channels, dropout)
         self.layers = nn.ModuleList(
             DeformableDetrTransformerDecoderLayer(
                 self_attn_cfg=attn, cross_attn_cfg=cross, ffn_cfg=ffn
             )
             for _ in range(num_layers)
         )
-        _init_deformable(self)
+        init_deformable(self)
 
     def init_weights(self) -> None:
         """Do nothing: all parts are initialised when they are built."""
@@ -215,7 +215,7 @@ class DeformableDecoder(BaseModule):
                 layer.cross_attn,
                 queries + pos,
                 memory.tokens,
-                _on_levels(references, memory.valid),
+                on_levels(references, memory.valid),
                 memory.sizes,
                 memory.padding,
             )
@@ -288,7 +288,7 @@ def _pixel_centers(sizes: Sequence[Size], valid: Tensor) -> Tensor:
     return torch.cat(centers, 1)
 
 
-def _on_levels(references: Tensor, valid: Tensor) -> ReferencePoints:
+def on_levels(references: Tensor, valid: Tensor) -> ReferencePoints:
     """Place references of frames on the padded levels."""
     centers = references[:, :, None, :2] * valid[:, None]
     if references.shape[-1] == 2:
@@ -296,9 +296,10 @@ def _on_levels(references: Tensor, valid: Tensor) -> ReferencePoints:
     return ReferencePoints(centers, references[:, :, None, 2:] * valid[:, None])
 
 
-def _deformable(
+def deformable_config(
     channels: int, levels: int, heads: int, points: int, dropout: float
 ) -> dict:
+    """Return the arguments of mmcv's deformable attention."""
     return dict(
         embed_dims=channels,
         num_heads=heads,
@@ -309,11 +310,12 @@ def _deformable(
     )
 
 
-def _feed_forward(channels: int, hidden: int, dropout: float) -> dict:
+def feed_forward_config(channels: int, hidden: int, dropout: float) -> dict:
+    """Return the arguments of mmcv's FFN."""
     return dict(embed_dims=channels, feedforward_channels=hidden, ffn_drop=dropout)
 
 
-def _init_deformable(module: nn.Module) -> None:
+def init_deformable(module: nn.Module) -> None:
     """Initialise as Deformable DETR does."""
     for parameter in module.parameters():
         if parameter.dim() > 1:

@@ -83,6 +83,39 @@ class FrameLevels(NamedTuple):
         return FrameLevels(tuple(tensors))
 
 
+class CascadeFeatures(NamedTuple):
+    """What a head that refines masks at stride 2 keeps of ``F`` frames.
+
+    Args:
+        levels: ``(F, C, h, w)`` of the neck, large to small.
+        stage: ``(F, C', h, w)`` of the backbone at stride 4.
+        stem: ``(F, C'', h, w)`` of the backbone at stride 2; None if it has none.
+        image: ``(F, 3, h, w)`` normalised pixels at stride 2.
+    """
+
+    levels: tuple[Tensor, ...]
+    stage: Tensor
+    stem: Tensor | None
+    image: Tensor
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames ``F``."""
+        return len(self.stage)
+
+    def tensors(self) -> list[Tensor]:
+        """List the tensors, see :meth:`with_tensors`."""
+        stem = () if self.stem is None else (self.stem,)
+        return [*self.levels, self.stage, *stem, self.image]
+
+    def with_tensors(self, tensors: Iterable[Tensor]) -> "CascadeFeatures":
+        """Build features like these of other tensors, in the order of the list."""
+        tensors = list(tensors)
+        levels, rest = tensors[: len(self.levels)], tensors[len(self.levels) :]
+        stem = None if self.stem is None else rest[1]
+        return CascadeFeatures(tuple(levels), rest[0], stem, rest[-1])
+
+
 @dataclass(frozen=True)
 class FeatureLevel:
     """The tokens of one feature level, all frames of the clip side by side.

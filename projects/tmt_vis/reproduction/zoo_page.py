@@ -43,6 +43,7 @@ A difference within the tolerance is no evidence of an error: two runs of one re
 differ as much (MinVIS has two numbers for its Swin-L model on OVIS, 41.7 and 39.4). It
 is no evidence of correctness either.
 """
+_BOUNDARY = "_boundary"  # Tube-Boundary AP and what belongs to it
 _STATES = {
     "public weights": "rows have released weights",
     "to train": "rows have a config and no weights: train, then give `--checkpoint`",
@@ -165,7 +166,11 @@ def _table(columns: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
 
 
 def _numbers(row: PublishedRow, dataset: str) -> str:
-    return " / ".join(f"{v:.1f}" for v in row.published.get(dataset, {}).values())
+    numbers = row.published.get(dataset, {})
+    shown = [f"{v:.1f}" for k, v in numbers.items() if not k.endswith(_BOUNDARY)]
+    edges = [f"{v:.1f}" for k, v in numbers.items() if k.endswith(_BOUNDARY)]
+    text = " / ".join(shown)
+    return f"{text}; boundary {' / '.join(edges)}" if edges else text
 
 
 def _frames(row: PublishedRow) -> str:

@@ -172,4 +172,5 @@ def test_mim_reads_the_model_index():
         "idol",
         "vita",
         "genvis",
+        "vmt",
     }

@@ -25,6 +25,7 @@ class ClipDataPreprocessor(ImgDataPreprocessor):
         mean: Channel means in RGB order (after ``bgr_to_rgb``), 0..255 scale.
         std: Channel standard deviations, same scale.
         pad_size_divisor: Padded height and width are multiples of it.
+        test_size_divisor: The same at test; None: as in training.
         bgr_to_rgb: Reverse the channels; frames are read as BGR.
         non_blocking: Copy to the device asynchronously (needs pinned memory).
     """
@@ -35,6 +36,7 @@ class ClipDataPreprocessor(ImgDataPreprocessor):
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
         pad_size_divisor: int = 32,
+        test_size_divisor: int | None = None,
         bgr_to_rgb: bool = True,
         non_blocking: bool = True,
     ) -> None:
@@ -45,6 +47,7 @@ class ClipDataPreprocessor(ImgDataPreprocessor):
             bgr_to_rgb=bgr_to_rgb,
             non_blocking=non_blocking,
         )
+        self.test_size_divisor = test_size_divisor or pad_size_divisor
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Preprocess a collated batch.
@@ -52,7 +55,7 @@ class ClipDataPreprocessor(ImgDataPreprocessor):
         Args:
             data: ``inputs``: B tensors (T, 3, h, w), any dtype, 0..255, or one
                 (B, T, 3, h, w); ``data_samples``: B ClipDataSample or None.
-            training: Not used; training and test are treated alike.
+            training: Whether to pad for training or for a test.
 
         Returns:
             ``inputs`` (B, T, 3, Hp, Wp) float32 and ``data_samples`` with
@@ -63,7 +66,8 @@ class ClipDataPreprocessor(ImgDataPreprocessor):
         """
         data = self.cast_data(data)
         clips = list(data["inputs"])
-        padded = self._padded_shape(clips)
+        step = self.pad_size_divisor if training else self.test_size_divisor
+        padded = self._padded_shape(clips, step)
         samples = data.get("data_samples")
         if samples is not None:
             samples = [self._pad_sample(sample, padded) for sample in samples]
@@ -82,7 +86,7 @@ class ClipDataPreprocessor(ImgDataPreprocessor):
             frames = frames.flip(1)
         return (frames - self.mean).div_(self.std)
 
-    def _padded_shape(self, clips: Sequence[Tensor]) -> tuple[int, int]:
+    def _padded_shape(self, clips: Sequence[Tensor], step: int) -> tuple[int, int]:
         lengths = [len(clip) for clip in clips]
         if len(set(lengths)) != 1:
             raise ValueError(
@@ -90,7 +94,6 @@ class ClipDataPreprocessor(ImgDataPreprocessor):
                 f"{lengths}; use one num_frames for all datasets, and batch size 1 at "
                 "test"
             )
-        step = self.pad_size_divisor
         height, width = (max(clip.shape[side] for clip in clips) for side in (-2, -1))
         return math.ceil(height / step) * step, math.ceil(width / step) * step
 

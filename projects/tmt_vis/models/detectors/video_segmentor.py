@@ -219,7 +219,8 @@ class VideoSegmentor(BaseDetector):
             The samples, with ``pred_tracks`` and (with TCM) ``pred_taxonomy``.
         """
         height, width = batch_inputs.shape[-2:]
-        batch_inputs = F.pad(batch_inputs, (0, -width % _STRIDE, 0, -height % _STRIDE))
+        step = getattr(self.data_preprocessor, "test_size_divisor", _STRIDE)
+        batch_inputs = F.pad(batch_inputs, (0, -width % step, 0, -height % step))
         for clip, sample in zip(batch_inputs, batch_data_samples, strict=True):
             sample.set_metainfo(dict(batch_input_shape=tuple(clip.shape[-2:])))
             self._predict_video(clip, sample, whole=True, preprocessed=True)

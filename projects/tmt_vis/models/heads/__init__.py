@@ -5,5 +5,6 @@ from .genvis_head import GenVISHead
 from .idol_head import IDOLHead
 from .tmt_vis_head import TMTVISHead
 from .vita_head import VITAHead
+from .vmt_head import VMTHead
 
-__all__ = ["GenVISHead", "IDOLHead", "TMTVISHead", "VITAHead", "VideoHead"]
+__all__ = ["GenVISHead", "IDOLHead", "TMTVISHead", "VITAHead", "VMTHead", "VideoHead"]

@@ -11,6 +11,7 @@ from .deformable_attention import (
     ReferencePoints,
     SamplingGrid,
     deformable_attention,
+    deformable_reading,
     short_softmax,
 )
 
@@ -21,6 +22,7 @@ __all__ = [
     "SamplingGrid",
     "Scale",
     "deformable_attention",
+    "deformable_reading",
     "feed_forward",
     "short_softmax",
     "xavier_init",

@@ -93,6 +93,27 @@ def deformable_attention(
     (:func:`tmt_vis.ops.deform_attention`).
 
     Args:
+        as in :func:`deformable_reading`.
+
+    Returns:
+        ``(B, Q, C)``.
+    """
+    return attn.output_proj(
+        deformable_reading(attn, query, memory, references, sizes, padding)
+    )
+
+
+def deformable_reading(
+    attn: MultiScaleDeformableAttention,
+    query: Tensor,
+    memory: Tensor,
+    references: ReferencePoints,
+    sizes: Sequence[Size],
+    padding: Tensor | None = None,
+) -> Tensor:
+    """Run a deformable attention up to its last projection.
+
+    Args:
         attn: holds the weights.
         query: ``(B, Q, C)`` with positions.
         memory: ``(B, N, C)`` tokens of all levels, without positions.
@@ -125,7 +146,7 @@ def deformable_attention(
             weights.unflatten(-1, shape[1:]).float(),
             attn.im2col_step,
         ).to(value.dtype)
-    return attn.output_proj(out)
+    return out
 
 
 def short_softmax(scores: Tensor) -> Tensor:
