@@ -39,8 +39,27 @@ val_dataloader = dict(
         datasets=dict(hqytvis=dict(_base_.val_sets.hqytvis, pipeline=whole_pipeline))
     )
 )
-test_dataloader = val_dataloader
+# Published numbers are those of the test split, which has labels.
+test_dataloader = dict(
+    dataset=dict(
+        datasets=dict(
+            hqytvis=dict(
+                _base_.val_sets.hqytvis,
+                ann_file="ytvis_hq-test.json",
+                pipeline=whole_pipeline,
+            )
+        )
+    )
+)
 # Tube-Mask and Tube-Boundary AP.
 val_evaluator = dict(metrics=dict(hqytvis=dict(_base_.metrics.hqytvis, boundary=True)))
-test_evaluator = val_evaluator
+test_evaluator = dict(
+    metrics=dict(
+        hqytvis=dict(
+            _base_.metrics.hqytvis,
+            ann_file="data/ytvis_2019/ytvis_hq-test.json",
+            boundary=True,
+        )
+    )
+)
 del crop, resize, flip

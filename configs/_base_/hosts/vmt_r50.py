@@ -63,7 +63,7 @@ model = dict(
                 outline=5.0,
             )
         ),
-        test_cfg=dict(max_per_video=10),
+        test_cfg=dict(max_per_video=dict(ytvis19=10)),
     ),
     long_videos=dict(max_frames=128, windows=dict(length=36, overlap=6)),
 )

@@ -84,9 +84,7 @@ def convert(
             num_rows, classes=source.classes, label_space=source_labels
         )
         taxonomy = Taxonomy.from_label_spaces(label_spaces)
-        state, rows = _remapped(
-            state, classifiers, meanings, taxonomy, layout=layout
-        )
+        state, rows = _remapped(state, classifiers, meanings, taxonomy, layout=layout)
         meta |= dict(label_spaces=list(taxonomy.label_spaces), classifier=asdict(rows))
     return Conversion(state, meta, ignored, rows)
 

@@ -98,7 +98,7 @@ class TubeCriterion(DetectionCriterion):
         found = dict(cls=self.class_loss(class_logits, boxes, targets, pairs) / norms)
         rows = self._box_rows(boxes, targets, pairs)
         truth = _truth(masks.coarse, targets, pairs.object)
-        rows |= dict(zip(("mask", "dice"), _mask_rows(masks.coarse, *truth)))
+        rows |= _mask_rows(masks.coarse, *truth)
         sums = norms.new_zeros(len(rows), len(norms))
         sums = sums.index_add(1, pairs.stage, torch.stack(list(rows.values())))
         found |= dict(zip(rows, sums / norms, strict=True))
@@ -106,7 +106,7 @@ class TubeCriterion(DetectionCriterion):
         for step in ("fine", "refined"):
             logits = getattr(masks, step)
             truth = _truth(logits, targets, last)
-            for name, row in zip(("mask", "dice"), _mask_rows(logits, *truth)):
+            for name, row in _mask_rows(logits, *truth).items():
                 found[f"{name}_{step}"] = row.sum()[None] / norms[-1]
         edge = masks.outline if truth[1] is None else masks.outline & truth[1]
         flat = (x.flatten(1) for x in (masks.refined, truth[0], edge))
@@ -122,18 +122,17 @@ class TubeCriterion(DetectionCriterion):
         _, gious = paired_gious(to_corners(boxes), to_corners(truth))
         weight = shown / shown.sum(1, keepdim=True).clamp(min=1)
         distance = (boxes - truth).abs().sum(-1)
-        return dict(
-            bbox=(weight * distance).sum(1), giou=(weight * (1 - gious)).sum(1)
-        )
+        return dict(bbox=(weight * distance).sum(1), giou=(weight * (1 - gious)).sum(1))
 
 
 def _mask_rows(
     logits: Tensor, truth: Tensor, known: Tensor | None
-) -> tuple[Tensor, Tensor]:
+) -> dict[str, Tensor]:
     """Return focal and dice loss of each row, over all frames together."""
     logits, truth = logits.flatten(1), truth.flatten(1)
     known = None if known is None else known.flatten(1)
-    return mask_focal_loss(logits, truth, known), point_dice(logits, truth, known)
+    rows = logits, truth, known
+    return dict(mask=mask_focal_loss(*rows), dice=point_dice(*rows))
 
 
 def _truth(

@@ -103,8 +103,7 @@ class _Reader:
         config = merged.pop("config", None)
         tolerance = merged.pop("tolerance", {})
         published = {
-            name: self._numbers(values)
-            for name, values in merged["published"].items()
+            name: self._numbers(values) for name, values in merged["published"].items()
         }
         return PublishedRow(
             **merged

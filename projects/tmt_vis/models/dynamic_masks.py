@@ -121,7 +121,9 @@ class DynamicMaskHead(nn.Module):
         """Compute the mask logits of the objects of one frame at half the stride.
 
         Args:
-            as in :meth:`logits`.
+            parameters: ``(n, num_parameters)``.
+            centers: ``(n, 2)`` x and y of the reference points in input pixels.
+            features: ``(feature_channels, h, w)``.
 
         Returns:
             ``(n, 2 h, 2 w)``.

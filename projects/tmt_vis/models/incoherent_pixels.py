@@ -38,7 +38,7 @@ def edge_ring(mask: Tensor) -> Tensor:
 
 
 def incoherent_band(mask: Tensor) -> Tensor:
-    """Mark the pixels along the outline of a mask, six on either side of a straight one.
+    """Mark the pixels along the outline of a mask: six on each side where straight.
 
     The edge of the edge, as in the release: it would be hollow where all nine
     neighbours of a pixel lie in the first ring.

@@ -236,10 +236,6 @@ ALL_OF_MASK2FORMER_AND = {
 }
 NOTHING_BUT = {
     "SeqFormer": ["detr.detr.transformer.decoder.layers.0.time_attention_weights.bias"],
-    "Video Mask Transfiner": [
-        "detr.transformer.decoder.layers.0.time_attention_weights.weight",
-        "controller_inc.layers.0.weight",
-    ],
     "Deformable DETR": [
         "transformer.decoder.layers.0.cross_attn.sampling_offsets.weight"
     ],
@@ -390,3 +386,20 @@ def test_all_weights_of_idol_have_their_place():
     head = [v for k, v in result.state_dict.items() if k.startswith("head.")]
     count = sum(v.numel() for v in head if v.dtype == torch.float32)
     assert round(count / 1e6, 2) == 19.61
+
+
+def test_all_columns_of_vmt_are_kept():
+    weights = shapes_of("vmt_r50")
+    bias = "detr.class_embed.5.bias"
+    weights[bias] = torch.arange(42.0)
+    result = convert(SourceCheckpoint(weights), arch="vmt", source_labels="ytvis19")
+    converted = result.state_dict["head.query_decoder.cls_branches.5.bias"]
+    assert converted.tolist() == list(range(42)), "slot = column - 1"
+    # 36 aliases, 12 tensors of the encoder that nothing reads, 6 without effect.
+    assert len(result.ignored) == 36 + 12 + 6
+    other = convert(
+        SourceCheckpoint(weights), source_labels="ytvis19", label_spaces=["ovis"]
+    )
+    bias = other.state_dict["head.query_decoder.cls_branches.5.bias"]
+    assert len(bias) == 27 and [bias[0], bias[-1]] == [0, 41]
+    assert result.meta["source"]["architecture"] == "vmt"

@@ -95,9 +95,7 @@ def test_bands_of_thin_objects(thin):
     mask = torch.zeros(40, 60, dtype=torch.bool)
     mask[thin] = True
     padded = torch.nn.functional.pad(mask, (3, 3, 3, 3))
-    taps = [
-        padded[dy : dy + 40, dx : dx + 60] for dy in (0, 3, 6) for dx in (0, 3, 6)
-    ]
+    taps = [padded[dy : dy + 40, dx : dx + 60] for dy in (0, 3, 6) for dx in (0, 3, 6)]
     ring = torch.stack(taps).any(0) & ~torch.stack(taps).all(0)
     assert torch.equal(edge_ring(mask), ring) and ring.any()
     assert not incoherent_band(torch.zeros_like(mask)).any()
@@ -127,7 +125,9 @@ def test_the_order_of_pixels_does_not_matter():
     order = torch.randperm(9)
     with torch.no_grad():
         whole = refiner.eval()(tokens, pos)
-        assert torch.allclose(refiner(tokens[order], pos[order]), whole[order], atol=1e-6)
+        assert torch.allclose(
+            refiner(tokens[order], pos[order]), whole[order], atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("start", [-0.5, -1.5, -12.0, 3.0, 19.0, 25.0])

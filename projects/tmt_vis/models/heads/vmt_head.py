@@ -25,7 +25,7 @@ from ..clip_box_losses import ClipBoxLosses
 from ..deformable_transformer import DeformableMemory
 from ..features import CascadeFeatures
 from ..mask_cascade import FrameMaps, FrameObjects, MaskCascade
-from ..postprocessing import MaskLogits, choose_queries, encode_window, rank_tracks
+from ..postprocessing import choose_queries, encode_window, rank_tracks
 from .base import VideoHead
 
 _MASK_LEVELS = 3  # strides 8, 16, 32

@@ -93,7 +93,12 @@ def deformable_attention(
     (:func:`tmt_vis.ops.deform_attention`).
 
     Args:
-        as in :func:`deformable_reading`.
+        attn: holds the weights.
+        query: ``(B, Q, C)`` with positions.
+        memory: ``(B, N, C)`` tokens of all levels, without positions.
+        references: of the queries.
+        sizes: ``(h, w)`` of the L levels.
+        padding: ``(B, N)`` bool, True = padding, which is read as zero.
 
     Returns:
         ``(B, Q, C)``.
