@@ -1,4 +1,23 @@
-"""Video Mask Transfiner with ResNet-50: SeqFormer with masks in three steps."""
+"""Video Mask Transfiner: SeqFormer with masks in three steps.
+
+What depends on the backbone is left out. A leaf adds it, and that only the backbone is
+pre-trained. Where there is no map of stride 2, that of stride 4 takes its place::
+
+    model = dict(
+        backbone=dict(_base_.backbone, **_base_.imagenet),
+        head=dict(
+            neck=dict(in_channels=_base_.feature_channels[1:]),
+            cascade=dict(
+                stage_channels=_base_.feature_channels[0],
+                stem_channels=_base_.feature_channels[0],
+                compress_stem=True,
+            ),
+        ),
+    )
+    load_from = None
+
+ResNets have the type ``StemResNet``, ``frozen_stages=1``, and 64 ``stem_channels``.
+"""
 
 model = dict(
     type="VideoSegmentor",
@@ -10,22 +29,10 @@ model = dict(
         pad_size_divisor=32,
         test_size_divisor=1,  # nothing is padded at test
     ),
-    backbone=dict(
-        type="StemResNet",
-        depth=50,
-        num_stages=4,
-        out_indices=(0, 1, 2, 3),
-        frozen_stages=1,
-        norm_cfg=dict(type="BN", requires_grad=False),
-        norm_eval=True,
-        style="pytorch",
-        init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet50"),
-    ),
     head=dict(
         type="VMTHead",
         neck=dict(
             type="ChannelMapper",
-            in_channels=[512, 1024, 2048],
             out_channels=256,
             kernel_size=1,
             bias=True,  # "auto" has none in front of a norm; the published weights do
@@ -40,8 +47,6 @@ model = dict(
             decoder=dict(num_layers=6, num_heads=8, num_points=4, ffn_channels=1024),
         ),
         cascade=dict(
-            stage_channels=256,
-            stem_channels=64,
             clamp_boxes=False,  # True: boxes that begin outside of the frame are cut
             pixels=dict(max_pixels=12000, order="random", seed=42),
             refiner=dict(num_layers=3, num_heads=4, ffn_channels=2048),
@@ -67,6 +72,3 @@ model = dict(
     ),
     long_videos=dict(max_frames=128, windows=dict(length=36, overlap=6)),
 )
-
-# Only the backbone is pre-trained. The authors started from weights of COCO clips.
-load_from = None
