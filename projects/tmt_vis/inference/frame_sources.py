@@ -31,7 +31,7 @@ class FrameSource(ABC):
         name: Name of the video; output files derive theirs from it.
         size: ``(H, W)`` of every frame.
         fps: Frames per second; None means :data:`DEFAULT_FPS`.
-        num_frames: Frames to expect; None if nobody knows.
+        num_frames: Frames to expect; None if unknown.
     """
 
     resumable: ClassVar[bool] = True

@@ -99,9 +99,8 @@ def _test_pipeline(cfg: Config, label_space: str | None) -> Sequence[Mapping[str
     }
     if not pipelines:
         raise InferenceError(
-            "the config has no test pipeline, so nobody knows how large the model "
-            "wants its frames; set test_dataloader.dataset (see configs/_base_/"
-            "datasets)"
+            "the config has no test pipeline, so the input size of the model is "
+            "unknown; set test_dataloader.dataset (see configs/_base_/datasets)"
         )
     pipeline = pipelines.get(label_space, next(iter(pipelines.values())))
     if _type_name(pipeline[0]) != "LoadClipFrames":

@@ -19,7 +19,7 @@ class Progress:
     Args:
         phase: What is being done, e.g. ``Finding objects``.
         done: Frames that are finished.
-        total: Frames to expect; None if nobody knows.
+        total: Frames to expect; None if unknown.
         rate: Frames per second since the phase began; None before the first one.
     """
 

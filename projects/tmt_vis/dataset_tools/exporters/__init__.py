@@ -45,7 +45,7 @@ def export_tracks(job: ExportJob, target: str) -> None:
 
 
 def check_target(target: str) -> None:
-    """Refuse a target that cannot hold masks, or that nobody knows.
+    """Refuse a target that cannot hold masks, or one that is not known.
 
     Raises:
         ExportError: With the targets there are.
