@@ -29,6 +29,7 @@ from tmt_vis.dataset_tools.exporters.keyframes import outlined
 from tmt_vis.dataset_tools.exporters.outlines import filled, iou, outline
 from tmt_vis.dataset_tools.findings import Findings
 from tmt_vis.structures import TubeRLE
+from tmt_vis.taxonomy import LabelSpace
 
 H, W, T = 24, 32, 9
 EXACT = 1.0
@@ -50,10 +51,10 @@ def random_masks(rng: np.random.Generator) -> np.ndarray:
     return masks
 
 
-@pytest.fixture(scope="module")
-def predicted(tmp_path_factory):
+@pytest.fixture(scope="module", params=[3, 4, 5])
+def predicted(request, tmp_path_factory):
     """Results of two videos, their frames, and the masks by video and object."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(request.param)
     root = tmp_path_factory.mktemp("predicted")
     entries, truth = [], {}
     for video_id, name in enumerate(("yard", "farm/barn 2")):
@@ -253,6 +254,16 @@ def test_results_that_cannot_be_exported(tmp_path, rows, message):
     with pytest.raises(ValueError, match=message):
         export(path, "coco", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_results_of_another_label_space_are_refused(tmp_path):
+    path = tmp_path / "tracks.json"
+    path.write_text(json.dumps([entry(0, "a", 1, "hen", BLOCK)]))
+    options = ReadOptions(label_space=LabelSpace.load("ovis"))
+    with pytest.raises(
+        ValueError, match="'hen' with id 7 is not in label space 'ovis'"
+    ):
+        read_tracks(path, options, Findings())
 
 
 def test_a_track_without_a_pixel_is_left_out_and_counted(tmp_path):
