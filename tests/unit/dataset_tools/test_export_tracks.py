@@ -192,13 +192,13 @@ def test_keyframes_of_even_motion_are_thinned():
 def test_overlaps_lost_in_mots_images_are_counted(tmp_path, predicted):
     masks = np.zeros((1, H, W), bool)
     masks[0, 5:9, 5:9] = True
-    rows = [entry(0, "a", k, "hen", masks, score=0.2 * k) for k in (1, 2)]
+    rows = [entry(0, "a", k, "hen", masks, score=1 - 0.2 * k) for k in (1, 2)]
     path = tmp_path / "tracks.json"
     path.write_text(json.dumps(rows))
     job = export(path, "mots-png", tmp_path / "out")
     folder = tmp_path / "out" / "a" / "instances"
     image = cv2.imread(str(folder / "000000.png"), cv2.IMREAD_UNCHANGED)
-    assert np.unique(image).tolist() == [0, 1002]  # the better score wins
+    assert np.unique(image).tolist() == [0, 1001]  # the better score wins
     assert (folder / "labels.txt").read_text() == "hen\n"
     assert job.findings.lines() == [
         "frames in which overlapping objects lost pixels: 1",
